@@ -1,0 +1,34 @@
+// JSON from outside: parsed with a limit on size and depth, duplicate keys refused. Only .cc files include this one
+// (nlohmann/json is heavy).
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "engine/base/result.h"
+
+namespace wolffia {
+
+using Json = nlohmann::json;
+
+struct JsonLimits {
+  size_t bytes = 4 << 20;
+  int depth = 64;
+};
+
+// Never throws. kInvalid with the byte position.
+Result<Json> ParseJson(std::string_view text, JsonLimits limits = {});
+
+// Typed access that never throws: the member, or an empty value where it is missing or null; kInvalid ("config.Env: not
+// an array of strings") where it has another type. `where` is the path of `object` for the message.
+Result<std::string> StringMember(const Json& object, const char* name, std::string_view where);
+Result<int64_t> IntMember(const Json& object, const char* name, std::string_view where);
+Result<bool> BoolMember(const Json& object, const char* name, std::string_view where);
+Result<std::vector<std::string>> StringsMember(const Json& object, const char* name, std::string_view where);
+Result<std::map<std::string, std::string>> StringMapMember(const Json& object, const char* name,
+                                                           std::string_view where);
+// The member object or array itself; null where it is missing.
+Result<const Json*> ObjectMember(const Json& object, const char* name, std::string_view where);
+Result<const Json*> ArrayMember(const Json& object, const char* name, std::string_view where);
+
+}  // namespace wolffia

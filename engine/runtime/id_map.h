@@ -1,0 +1,56 @@
+// IdMaps: which ids of the host a container's user namespace maps (user_namespaces(7)), and how a request becomes one.
+// Pure: what the host has comes in as SubordinateIds.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/oci/runtime_spec.h"
+#include "storage/overlay/id_view.h"
+
+namespace wolffia {
+
+enum class HostUid : uint32_t {};
+enum class HostGid : uint32_t {};
+
+struct SubordinateRange {
+  uint32_t first = 0, count = 0;
+  bool operator==(const SubordinateRange&) const = default;
+};
+
+// What /etc/subuid and /etc/subgid (or getsubids, for sites that serve them through NSS) give this user.
+struct SubordinateIds {
+  std::vector<SubordinateRange> uids, gids;
+};
+// Reads the lines of `user` (name or number) from the text of /etc/subuid. Malformed lines are skipped, as newuidmap does.
+std::vector<SubordinateRange> ParseSubordinate(std::string_view text, std::string_view user, uint32_t uid);
+
+struct IdMaps {
+  std::vector<SpecIdMapping> uids, gids;  // container_id ascending
+  bool single = false;  // one id: written without the helpers, setgroups denied
+  IdView View() const;  // what a lower shows in this namespace
+  std::optional<uint32_t> HostOfUid(uint32_t container_uid) const;
+  bool operator==(const IdMaps&) const = default;
+};
+
+struct UsernsRequest {
+  std::string mode;                   // "", "host", "keep-id", "keep-id:uid=1000,gid=1000", "nomap", "private"
+  std::vector<std::string> uid_maps;  // --uidmap CONTAINER:FROM:AMOUNT, FROM counted in the user's own map (0 = the
+                                      // user, 1.. = the subordinate ids in order), as rootless podman does
+  std::vector<std::string> gid_maps;
+};
+
+struct MappedIds {
+  IdMaps maps;
+  bool keep_id = false;           // the process's default user is the host user
+  uint32_t keep_uid = 0, keep_gid = 0;  // that user inside
+};
+// kInvalid for a malformed or overlapping request; kUnsupported (with the remedy: usermod --add-subuids, or the
+// administrator's file) where it needs ids that the user does not have. Without subordinate ids the default and keep-id
+// give the single-id map; the caller says so in one line.
+Result<MappedIds> BuildIdMaps(const UsernsRequest& request, const SubordinateIds& have, HostUid uid, HostGid gid);
+
+}  // namespace wolffia

@@ -1,0 +1,30 @@
+// MonitorClient: the CLI's side of a container's monitor.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "engine/base/context.h"
+#include "engine/base/process.h"
+#include "engine/runtime/monitor_protocol.h"
+#include "storage/container_store.h"
+
+namespace wolffia {
+
+class MonitorClient {
+ public:
+  // Starts wolffia-monitor (a new session, our stdio, the container's lock donated) and sends the request.
+  static Result<MonitorClient> Start(const Context& context, const Store& store, NewContainer container,
+                                     bool stdin_open);
+  // Blocks until the container runs; its error (code and sentence as the monitor found them) if it cannot.
+  Result<Started> AwaitStarted();
+  // Blocks until it has ended, forwarding the signals that arrive meanwhile (SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1,
+  // SIGUSR2, SIGWINCH...) to the container. kIo "the monitor died" if it closed without a word.
+  Result<Exited> AwaitExit(bool forward_signals);
+
+ private:
+  Child monitor_;
+  Fd socket_;
+};
+
+}  // namespace wolffia

@@ -1,0 +1,49 @@
+// RunRequest: what a user asked of `run` or `create`, parsed, before it meets image and host.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/runtime/id_map.h"
+
+namespace wolffia {
+
+struct MountRequest {
+  std::string type = "bind";  // bind | tmpfs
+  std::string source;         // absolute host path (bind)
+  std::string destination;    // absolute path inside
+  bool read_only = false;
+  bool recursive = true;
+  std::string propagation;            // "", "private", "rprivate", "slave", "rslave", "shared", "rshared"
+  std::vector<std::string> options;   // "nosuid", "nodev", "noexec", "exec", "size=..", "mode=.."
+  bool operator==(const MountRequest&) const = default;
+};
+
+// -v SRC:DST[:opts] (a relative SRC with "./" or a "/" path; a name would be a volume: kUnsupported until volumes
+// exist), --mount type=..,source=..,target=.., --tmpfs DST[:opts]. Pure; existence is checked by the spec builder.
+Result<MountRequest> ParseVolumeFlag(std::string_view text, std::string_view working_directory);
+Result<MountRequest> ParseMountFlag(std::string_view text, std::string_view working_directory);
+Result<MountRequest> ParseTmpfsFlag(std::string_view text);
+
+struct RunRequest {
+  std::string name, hostname, working_dir, user;
+  std::vector<std::string> command;                   // after the image; replaces Cmd
+  std::optional<std::vector<std::string>> entrypoint;  // --entrypoint (a JSON array or one word; "" clears)
+  std::vector<std::string> env;                       // "A=b" or "A" (taken from ours), in order
+  std::vector<std::string> env_files;
+  std::vector<MountRequest> mounts;
+  bool read_only = false, interactive = false, auto_remove = false, init = false;
+  std::string network = "none";                       // none | host
+  UsernsRequest userns;
+  std::vector<std::string> cap_add, cap_drop;         // "NET_ADMIN", "CAP_NET_ADMIN", "ALL"
+  std::optional<std::string> seccomp;                 // FILE or "unconfined"
+  bool no_new_privileges = false;
+  std::vector<std::string> ulimits;                   // "nofile=1024:2048", "host"
+  std::optional<uint64_t> shm_size;                   // bytes; default 64 MiB (65,536,000 as the peers)
+  std::map<std::string, std::string> labels, annotations;
+};
+
+}  // namespace wolffia

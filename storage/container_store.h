@@ -1,0 +1,93 @@
+// Containers on disk. A container is a directory; its state is derived from a lock and two files, never stored:
+// running = its lock is held; exited = exit.json exists; crashed = only started.json exists; created = neither.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/base/lock.h"
+#include "engine/oci/runtime_spec.h"
+#include "storage/store.h"
+
+namespace wolffia {
+
+enum class ContainerState { kCreated, kRunning, kExited, kCrashed };
+std::string_view StateName(ContainerState state);  // podman's words: "created" "running" "exited"; crashed is "exited"
+
+struct ContainerRecord {  // config.json, immutable
+  std::string id;         // 64 hexadecimal digits
+  std::string name;
+  std::string image_name;
+  Digest image_id, chain;
+  std::vector<Digest> diff_ids;
+  std::vector<std::string> command;  // as run: entrypoint and arguments
+  std::string upper = "kernel";      // driver chosen at create
+  std::string rootfs;                // --rootfs: a host directory; then image fields are empty
+  bool auto_remove = false;
+  std::string network = "none", userns, platform;
+  int64_t created_ns = 0;
+  std::map<std::string, std::string> labels, annotations;
+};
+
+struct StartedRecord {  // started.json, by the monitor
+  int pid = 0, monitor_pid = 0;  // host pids
+  int64_t started_ns = 0;
+};
+
+struct ExitRecord {  // exit.json, by the monitor
+  int exit_code = 0;  // as a shell counts it
+  int64_t finished_ns = 0;
+  std::string error;  // why it did not start; empty if it ran
+};
+
+struct ContainerStatus {
+  ContainerRecord record;
+  ContainerState state = ContainerState::kCreated;
+  std::optional<StartedRecord> started;
+  std::optional<ExitRecord> exited;
+};
+
+// A container that was just made: its directory has its final name and its lock is held by us, to be donated to the
+// monitor.
+struct NewContainer {
+  std::string id;
+  std::string directory;  // absolute
+  FileLock lock;
+};
+
+class ContainerStore {
+ public:
+  explicit ContainerStore(const Store& store) : store_(store) {}
+
+  // Claims the name (kExists names the holder; a claim without a container is stale and taken over), writes
+  // config.json and spec.json in staging, then renames. Auto-remove containers are marked so that Sweep can remove one
+  // whose monitor and CLI were both killed. An empty record.name gets a random one (adjective_name, as the peers).
+  Result<NewContainer> Create(ContainerRecord record, const RuntimeSpec& spec) const;
+
+  Result<std::vector<ContainerStatus>> List() const;  // newest first; takes no lock
+  Result<ContainerStatus> Get(const std::string& id) const;
+  // A name, an id, or a unique prefix of an id. kNotFound: podman's words, `no container with name or ID "x" found: no
+  // such container`.
+  Result<std::string> Lookup(std::string_view typed) const;
+
+  Result<> WriteStarted(const std::string& id, const StartedRecord& record) const;
+  Result<> WriteExit(const std::string& id, const ExitRecord& record) const;
+
+  // Removes a container that does not run (kBusy if its lock is held): claim, directory. Files that the user does not
+  // own (other ids of a kernel upper) give kDenied with os_errno EACCES or EPERM: the caller then removes the tree
+  // inside a user namespace (runtime) and calls again. The renamed directory is left in tmp/ meanwhile; its path
+  // relative to the root is put into `left_over`.
+  Result<> Remove(const std::string& id, std::string* left_over = nullptr) const;
+
+  // Removes auto-remove containers that nobody runs any more. Cheap when there are none.
+  Result<> Sweep() const;
+
+  std::string DirectoryOf(const std::string& id) const;  // absolute
+
+ private:
+  const Store& store_;
+};
+
+}  // namespace wolffia

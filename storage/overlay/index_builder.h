@@ -1,0 +1,56 @@
+// IndexBuilder: collects the entries of one layer in tar order and writes its index. Applies the rules that make a
+// layer a tree: later entries replace earlier ones, missing parents are implied, ".wh." names become whiteouts,
+// ".wh..wh..opq" makes a directory opaque, a hard link shares the node of an entry of the same layer, or is recorded
+// to be found in the layers below when they are merged. Hostile input is refused or clamped, never trusted; the rules
+// are listed in the .cc file beside the peers' behaviour.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "storage/overlay/lower_index.h"
+
+namespace wolffia {
+
+struct TarExtent {
+  uint64_t file_offset, tar_offset, size;
+};
+
+// One entry of a layer's tar, as the tar reader delivers it.
+struct LayerEntry {
+  std::string path;        // as in the tar; cleaned by the builder
+  uint32_t mode = 0;       // type and permissions
+  uint32_t uid = 0, gid = 0;
+  uint64_t size = 0;
+  int64_t mtime_sec = 0;
+  uint32_t mtime_nsec = 0;
+  uint64_t data_offset = 0;         // of its bytes in the uncompressed tar
+  std::vector<TarExtent> extents;   // sparse files only
+  bool sparse = false;
+  uint64_t rdev = 0;
+  bool hard_link = false;           // link_target names an earlier entry
+  std::string link_target;          // symlink or hard link
+  std::vector<std::pair<std::string, std::string>> xattrs;
+};
+
+class IndexBuilder {
+ public:
+  IndexBuilder();
+  ~IndexBuilder();
+  Result<> Add(LayerEntry entry);
+  // The bytes of the layer's index.
+  Result<std::string> Finish();
+
+ private:
+  struct Tree;
+  std::unique_ptr<Tree> tree_;
+};
+
+// Merges layers, lowest first, into the index of their chain: pure. `layers` are layer indexes. A hard link whose
+// target is in a lower layer is resolved here; to nothing: kInvalid.
+Result<std::string> MergeLayers(const std::vector<const LowerIndex*>& layers);
+
+}  // namespace wolffia

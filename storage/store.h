@@ -1,0 +1,56 @@
+// Store: the durable directory tree of one user, and its short-lived twin in the runtime directory. Crash-only:
+//
+//   format                      version of this layout
+//   blobs/sha256/<hex>          manifests, configs, and layers as uncompressed tars
+//   index/<hex>.idx             derived: a layer's (by diff-id) or a chain's (by chain-id) index
+//   images/<name>.json          tags: one small file each, replaced by rename
+//   containers/<id>/            config.json spec.json upper/ work/ started.json exit.json lock
+//   names/<name>                unique claim on a container name
+//   volumes/<name>/             data/ meta.json
+//   tmp/<id>{,.lock}            everything unfinished, under a held lock
+//
+// 1. An object exists if and only if its final name exists. Unfinished work lives in tmp/ under a held lock; whoever
+//    can take the lock may remove it.
+// 2. Objects are immutable; the few mutable cells are one file, replaced by rename.
+// 3. Liveness is a held lock, never a stored word.
+// 4. What can be derived (index/) can be deleted at any time.
+// 5. Data is on disk before its name is (Durability::kSafe).
+// 6. Delete = rename into tmp/, then unlink; it works with zero bytes free.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/base/context.h"
+#include "engine/base/file.h"
+#include "engine/oci/digest.h"
+
+namespace wolffia {
+
+struct StoreOptions {
+  std::string root;     // $XDG_DATA_HOME/wolffia
+  std::string runroot;  // $XDG_RUNTIME_DIR/wolffia
+  Durability durability = Durability::kSafe;
+};
+
+class Store {
+ public:
+  // Makes the layout on first use. Refuses a root or runroot that belongs to somebody else or that others can write,
+  // and a `format` that it does not know.
+  static Result<Store> Open(const StoreOptions& options);
+
+  int root() const { return root_.get(); }  // directory descriptor; all paths below are relative to it
+  const std::string& root_path() const { return options_.root; }
+  const std::string& runroot_path() const { return options_.runroot; }
+  Durability durability() const { return options_.durability; }
+
+  static std::string BlobPath(const Digest& digest) { return "blobs/sha256/" + digest.hex(); }
+  static std::string IndexPath(const Digest& id) { return "index/" + id.hex() + ".idx"; }
+
+ private:
+  StoreOptions options_;
+  Fd root_;
+};
+
+}  // namespace wolffia
