@@ -5,8 +5,8 @@
 //
 // Every section starts at a multiple of 8. Node 0 is the root directory. A directory's dirents are one contiguous run,
 // sorted by name (memcmp, shorter first), without "." and "..". A hard link is a second dirent of one node. Derived
-// data: a file that is malformed or of another version is deleted and made again, so there is no migration. It is
-// checked once when it is opened (bounds of every reference), then trusted: see LowerIndex::Open.
+// data: a file that is malformed or of another version is deleted and made again, so there is no migration. How much of
+// it is checked when: see LowerIndex and index_check.h.
 //
 // A layer's index also holds what the layer removes (kWhiteout nodes, kOpaque directories); a chain's never does.
 #pragma once
