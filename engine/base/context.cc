@@ -12,7 +12,8 @@ Context Context::OfProcess() {
   for (char** e = environ; *e != nullptr; e++) {
     std::string_view entry = *e;
     size_t equals = entry.find('=');
-    if (equals != std::string_view::npos) context.env.emplace(entry.substr(0, equals), entry.substr(equals + 1));
+    if (equals != std::string_view::npos)
+      context.env.emplace(entry.substr(0, equals), entry.substr(equals + 1));
   }
   context.log_sink = [](LogLevel level, std::string_view line) {
     static constexpr const char* kNames[] = {"error", "warning", "info", "debug", "trace"};

@@ -1,5 +1,5 @@
-// Context: what a function may know of the world besides its arguments: environment, clock, log. Made once by main,
-// passed down by reference, replaced in tests. No singletons, no globals.
+// Context: what a function may know of the world besides its arguments: environment, clock, log. Made once by
+// main, passed down by reference, replaced in tests. No singletons, no globals.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ class Context {
  public:
   std::map<std::string, std::string, std::less<>> env;
   LogLevel log_level = LogLevel::kWarn;
-  // Where log lines go (without newline); main sets it. Only what explains the engine's work at the asked level, never
-  // an error that is also returned.
+  // Where log lines go (without newline); main sets it. Only what explains the engine's work at the asked
+  // level, never an error that is also returned.
   std::function<void(LogLevel, std::string_view)> log_sink;
   // Nanoseconds since 1970, UTC.
   std::function<int64_t()> now;

@@ -1,5 +1,5 @@
-// Fd: an owned file descriptor, closed at the end of its life. Always opened with O_CLOEXEC; a descriptor crosses
-// exec only through the donation table of Spawn (process.h).
+// Fd: an owned file descriptor, closed at the end of its life. Always opened with O_CLOEXEC; a descriptor
+// crosses exec only through the donation table of Spawn (process.h).
 #pragma once
 
 #include <sys/types.h>
@@ -41,16 +41,18 @@ class Fd {
 Result<Fd> OpenAt(int dirfd, const std::string& path, int flags, mode_t mode = 0);
 inline Result<Fd> Open(const std::string& path, int flags, mode_t mode = 0);
 
-// openat2(2) with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS: `path` is resolved as if `rootfd` were "/", whatever
-// symlinks the tree below it has. For every path that a container or an image chose.
+// openat2(2) with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS: `path` is resolved as if `rootfd` were "/",
+// whatever symlinks the tree below it has. For every path that a container or an image chose.
 Result<Fd> OpenInRoot(int rootfd, const std::string& path, int flags, mode_t mode = 0);
 
-// Whole-buffer read and write: retried on EINTR and short counts. ReadFull returns the bytes read (less than `size`
-// only at the end of the file).
+// Whole-buffer read and write: retried on EINTR and short counts. ReadFull returns the bytes read (less than
+// `size` only at the end of the file).
 Result<size_t> ReadFull(int fd, void* buffer, size_t size);
 Result<size_t> PreadFull(int fd, void* buffer, size_t size, off_t offset);
 Result<> WriteFull(int fd, const void* data, size_t size);
-inline Result<> WriteFull(int fd, std::string_view data) { return WriteFull(fd, data.data(), data.size()); }
+inline Result<> WriteFull(int fd, std::string_view data) {
+  return WriteFull(fd, data.data(), data.size());
+}
 
 struct Pipe {
   Fd read, write;

@@ -30,8 +30,8 @@ bool IsDotOrDotDot(const char* name) {
   return name[0] == '.' && (name[1] == 0 || (name[1] == '.' && name[2] == 0));
 }
 
-// One directory of a removal in progress. Only the innermost is open: a deep tree costs no descriptors, the parent
-// is opened again by ".." and checked to be the directory that we came from.
+// One directory of a removal in progress. Only the innermost is open: a deep tree costs no descriptors, the
+// parent is opened again by ".." and checked to be the directory that we came from.
 struct Level {
   std::string name;
   dev_t dev;
@@ -51,12 +51,14 @@ Result<> EmptyOf(int dirfd, dev_t device, std::string* subdirectory) {
       return FailErrno(std::string("remove ") + e->d_name);
     }
     if (!S_ISDIR(st.st_mode)) {
-      if (unlinkat(dirfd, e->d_name, 0) < 0 && errno != ENOENT) return FailErrno(std::string("remove ") + e->d_name);
+      if (unlinkat(dirfd, e->d_name, 0) < 0 && errno != ENOENT)
+        return FailErrno(std::string("remove ") + e->d_name);
       continue;
     }
     if (st.st_dev != device) return Fail(Code::kBusy, std::string(e->d_name) + " is a mount point", EBUSY);
     if (unlinkat(dirfd, e->d_name, AT_REMOVEDIR) == 0) continue;
-    if (errno != ENOTEMPTY && errno != EEXIST && errno != EACCES) return FailErrno(std::string("remove ") + e->d_name);
+    if (errno != ENOTEMPTY && errno != EEXIST && errno != EACCES)
+      return FailErrno(std::string("remove ") + e->d_name);
     if ((st.st_mode & 0700) != 0700 && fchmodat(dirfd, e->d_name, 0700, 0) < 0)
       return FailErrno(std::string("make searchable ") + e->d_name);
     *subdirectory = e->d_name;
@@ -87,7 +89,9 @@ Result<std::string> ReadFileAt(int dirfd, const std::string& path, size_t limit)
   return ReadFd(fd.get(), limit, path);
 }
 
-Result<std::string> ReadFile(const std::string& path, size_t limit) { return ReadFileAt(AT_FDCWD, path, limit); }
+Result<std::string> ReadFile(const std::string& path, size_t limit) {
+  return ReadFileAt(AT_FDCWD, path, limit);
+}
 
 Result<> ReplaceFileAt(int dirfd, const std::string& path, std::string_view data, mode_t mode,
                        Durability durability) {
@@ -128,7 +132,9 @@ Result<> MakeDirectories(const std::string& path, mode_t mode) {
   return {};
 }
 
-Result<Fd> OpenDirectory(int dirfd, const std::string& path) { return OpenAt(dirfd, path, O_RDONLY | O_DIRECTORY); }
+Result<Fd> OpenDirectory(int dirfd, const std::string& path) {
+  return OpenAt(dirfd, path, O_RDONLY | O_DIRECTORY);
+}
 
 Result<> SyncFd(int fd, std::string_view name) {
   if (fsync(fd) < 0) return FailErrno("sync " + std::string(name));
@@ -136,7 +142,8 @@ Result<> SyncFd(int fd, std::string_view name) {
 }
 
 Result<> RenameAt(int from_dir, const std::string& from, int to_dir, const std::string& to, unsigned flags) {
-  if (renameat2(from_dir, from.c_str(), to_dir, to.c_str(), flags) < 0) return FailErrno("rename " + from + " to " + to);
+  if (renameat2(from_dir, from.c_str(), to_dir, to.c_str(), flags) < 0)
+    return FailErrno("rename " + from + " to " + to);
   return {};
 }
 
@@ -172,7 +179,8 @@ Result<> RemoveTreeAt(int dirfd, const std::string& path) {
     if (fstat(parent.get(), &st) < 0) return FailErrno("remove " + path);
     if (st.st_dev != above.back().dev || st.st_ino != above.back().ino)
       return Fail(Code::kBusy, "remove " + path + ": a directory was moved away while it was removed");
-    if (unlinkat(parent.get(), above.back().name.c_str(), AT_REMOVEDIR) < 0 && errno != ENOENT && errno != ENOTEMPTY)
+    if (unlinkat(parent.get(), above.back().name.c_str(), AT_REMOVEDIR) < 0 && errno != ENOENT &&
+        errno != ENOTEMPTY)
       return FailErrno("remove " + path + ": " + above.back().name);
     above.pop_back();
     here = std::move(parent);

@@ -1,7 +1,9 @@
-// FileLock: liveness as a held lock (open file description lock, fcntl(2) F_OFD_SETLK), never as a stored word.
+// FileLock: liveness as a held lock (open file description lock, fcntl(2) F_OFD_SETLK), never as a stored
+// word.
 //
-// The lock belongs to the open file description: it survives exec and is inherited with the descriptor, so the CLI
-// can take a container's lock and hand it to the monitor; it ends when the last of them is gone, however that ends.
+// The lock belongs to the open file description: it survives exec and is inherited with the descriptor, so
+// the CLI can take a container's lock and hand it to the monitor; it ends when the last of them is gone,
+// however that ends.
 #pragma once
 
 #include <optional>

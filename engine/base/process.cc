@@ -19,7 +19,8 @@ Result<std::string> FindProgram(const std::string& program) {
   if (program.find('/') != std::string::npos) return program;
   const char* path = getenv("PATH");
   std::string rest = path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
-  rest += ":/usr/sbin:/sbin";  // helpers such as slirp4netns may be there, and PATH of a plain user lacks them
+  rest +=
+      ":/usr/sbin:/sbin";  // helpers such as slirp4netns may be there, and PATH of a plain user lacks them
   while (!rest.empty()) {
     size_t colon = rest.find(':');
     std::string candidate = rest.substr(0, colon) + "/" + program;
@@ -106,8 +107,9 @@ Result<Child> Spawn(const SpawnRequest& request) {
   volatile int child_errno = 0;
   pid_t pid = vfork();
   if (pid == 0) {
-    BecomeProgram(path.c_str(), argv.data(), request.inherit_env && request.env.empty() ? environ : env.data(),
-                  donations, request.new_session, old);
+    BecomeProgram(path.c_str(), argv.data(),
+                  request.inherit_env && request.env.empty() ? environ : env.data(), donations,
+                  request.new_session, old);
     child_errno = errno;
     _exit(127);
   }
@@ -125,7 +127,9 @@ Result<Child> Spawn(const SpawnRequest& request) {
 }
 
 Result<Output> RunForOutput(SpawnRequest request, const std::string& input, size_t limit) {
-  Pipe in = TRY(MakePipe()), out = TRY(MakePipe()), err = TRY(MakePipe());
+  Pipe in = TRY(MakePipe())
+  , out = TRY(MakePipe())
+  , err = TRY(MakePipe());
   request.donations.push_back({in.read.get(), 0});
   request.donations.push_back({out.write.get(), 1});
   request.donations.push_back({err.write.get(), 2});

@@ -55,7 +55,8 @@ class Child {
   Fd pidfd_;
 };
 
-// Starts a program with vfork semantics (posix_spawn(3)'s cost). kNotFound names the program if it is missing.
+// Starts a program with vfork semantics (posix_spawn(3)'s cost). kNotFound names the program if it is
+// missing.
 Result<Child> Spawn(const SpawnRequest& request);
 
 // Runs it to its end with stdin from `input` and returns what it wrote to stdout (at most `limit` bytes).
@@ -69,7 +70,8 @@ Result<Output> RunForOutput(SpawnRequest request, const std::string& input, size
 // The directory of the running program (through /proc/self/exe).
 Result<std::string> OwnDirectory();
 
-// A program of this project by name: beside the running one (build tree), else in ../libexec/wolffia (installed).
+// A program of this project by name: beside the running one (build tree), else in ../libexec/wolffia
+// (installed).
 Result<std::string> FindSibling(const std::string& name);
 
 }  // namespace wolffia

@@ -40,6 +40,8 @@ std::unexpected<Error> FailErrno(std::string_view what, int os_errno) {
   return Fail(CodeOfErrno(os_errno), std::string(what) + ": " + std::strerror(os_errno), os_errno);
 }
 
-std::unexpected<Error> FailErrno(std::string_view what) { return FailErrno(what, errno); }
+std::unexpected<Error> FailErrno(std::string_view what) {
+  return FailErrno(what, errno);
+}
 
 }  // namespace wolffia

@@ -1,8 +1,8 @@
 // Result<T>: a value or an Error. The only way in which a function of this project reports failure.
 //
-// An Error has a code (what kind of failure: decides exit codes and retries), the errno of the system call behind
-// it (0 where there is none) and a sentence for people. Context is added outward, so that the sentence reads from
-// the general to the particular: "pull debian: layer sha256:ab..: write: No space left on device".
+// An Error has a code (what kind of failure: decides exit codes and retries), the errno of the system call
+// behind it (0 where there is none) and a sentence for people. Context is added outward, so that the sentence
+// reads from the general to the particular: "pull debian: layer sha256:ab..: write: No space left on device".
 // Log an error or return it, never both; only cmd/ prints. No exception crosses a function of this project.
 #pragma once
 
@@ -15,18 +15,18 @@
 namespace wolffia {
 
 enum class Code {
-  kInvalid,       // the user, a file of the user's or an image is malformed or contradicts itself
-  kNotFound,      // a named thing does not exist
-  kExists,        // a name is taken
-  kBusy,          // in use, or in a state that does not allow this
-  kDenied,        // the kernel or a registry refuses permission
-  kUnsupported,   // this host cannot do it (the sentence names the remedy)
-  kCorrupt,       // bytes do not match their digest, length or format
-  kNoSpace,       // ENOSPC, EDQUOT, or a limit of ours
-  kNetwork,       // a transfer failed; trying again may help
-  kIo,            // any other failed system call
-  kNotExecutable, // the container's command exists and cannot be executed (exit code 126)
-  kNoCommand,     // the container's command does not exist (exit code 127)
+  kInvalid,        // the user, a file of the user's or an image is malformed or contradicts itself
+  kNotFound,       // a named thing does not exist
+  kExists,         // a name is taken
+  kBusy,           // in use, or in a state that does not allow this
+  kDenied,         // the kernel or a registry refuses permission
+  kUnsupported,    // this host cannot do it (the sentence names the remedy)
+  kCorrupt,        // bytes do not match their digest, length or format
+  kNoSpace,        // ENOSPC, EDQUOT, or a limit of ours
+  kNetwork,        // a transfer failed; trying again may help
+  kIo,             // any other failed system call
+  kNotExecutable,  // the container's command exists and cannot be executed (exit code 126)
+  kNoCommand,      // the container's command does not exist (exit code 127)
 };
 
 struct Error {
@@ -64,7 +64,8 @@ inline std::unexpected<Error> Fail(Code code, std::string what, int os_errno = 0
 // The code that an errno stands for.
 Code CodeOfErrno(int os_errno);
 
-// Fails with errno (or the one given): "what: strerror". `what` names the call and its object: "open /etc/hosts".
+// Fails with errno (or the one given): "what: strerror". `what` names the call and its object: "open
+// /etc/hosts".
 std::unexpected<Error> FailErrno(std::string_view what, int os_errno);
 std::unexpected<Error> FailErrno(std::string_view what);
 
@@ -74,19 +75,16 @@ T TakeValue(ResultOf<T>&& r) {
 }
 
 // TRY(expr): the value of a Result, or return its error from the enclosing function.
-#define TRY(...)                                                               \
-  ({                                                                           \
-    auto try_result_ = (__VA_ARGS__);                                          \
-    if (!try_result_) return std::unexpected(std::move(try_result_).error());  \
-    ::wolffia::TakeValue(std::move(try_result_));                              \
-  })
-
 // TRY_WITH(expr, context): the same, with context added to the error.
-#define TRY_WITH(expr, context)                                                                 \
-  ({                                                                                            \
-    auto try_result_ = (expr);                                                                  \
-    if (!try_result_) return std::unexpected(std::move(try_result_.error()).With(context));     \
-    ::wolffia::TakeValue(std::move(try_result_));                                               \
+#define TRY(...) TRY_AS_(TRY_NAME_(__COUNTER__), (__VA_ARGS__), )
+#define TRY_WITH(expr, context) TRY_AS_(TRY_NAME_(__COUNTER__), (expr), .With(context))
+#define TRY_NAME_(n) TRY_PASTE_(try_result_, n)  // a name of its own for each: a TRY may stand inside another
+#define TRY_PASTE_(a, b) a##b
+#define TRY_AS_(name, expr, context)                                    \
+  ({                                                                    \
+    auto name = expr;                                                   \
+    if (!name) return std::unexpected(std::move(name.error()) context); \
+    ::wolffia::TakeValue(std::move(name));                              \
   })
 
 }  // namespace wolffia

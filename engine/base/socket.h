@@ -1,4 +1,5 @@
-// Unix sequenced-packet sockets between our own processes, with descriptors passed along (unix(7), SCM_RIGHTS).
+// Unix sequenced-packet sockets between our own processes, with descriptors passed along (unix(7),
+// SCM_RIGHTS).
 #pragma once
 
 #include <string>

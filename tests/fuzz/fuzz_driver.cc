@@ -1,6 +1,6 @@
-// Replays a corpus through a fuzz target, then mutations of it for two seconds: what an ordinary build (GCC, no
-// libFuzzer) runs under ctest. The seed is fixed, so a failure repeats; the input that is running is in memory as
-// `current` when a sanitizer stops the program.
+// Replays a corpus through a fuzz target, then mutations of it for two seconds: what an ordinary build (GCC,
+// no libFuzzer) runs under ctest. The seed is fixed, so a failure repeats; the input that is running is in
+// memory as `current` when a sanitizer stops the program.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -65,6 +65,7 @@ int main(int argc, char** argv) {
   std::mt19937_64 random(20260101);
   auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
   uint64_t runs = 0;
-  for (; std::chrono::steady_clock::now() < end; runs++) RunOne(Mutate(corpus[random() % corpus.size()], corpus, random));
+  for (; std::chrono::steady_clock::now() < end; runs++)
+    RunOne(Mutate(corpus[random() % corpus.size()], corpus, random));
   std::printf("%zu corpus files, %lu mutations\n", corpus.size(), static_cast<unsigned long>(runs));
 }

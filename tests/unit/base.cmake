@@ -1,0 +1,2 @@
+wolffia_test(base_test LINK wolffia_base SOURCES
+  unit/base_file_test.cc unit/base_lock_test.cc unit/base_process_test.cc unit/base_context_test.cc)
