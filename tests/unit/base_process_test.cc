@@ -36,13 +36,13 @@ TEST(Spawn, NamesWhatIsMissing) {
 
 TEST(Spawn, DonatesExactlyTheTable) {
   // What the test itself was started with passes through; everything that we opened must not.
-  auto before = RunForOutput({.program = "sh", .argv = {"sh", "-c", "ls /proc/self/fd"}}, "", 1000);
+  auto before = RunForOutput({.program = "bash", .argv = {"bash", "-c", "ls /proc/self/fd"}}, "", 1000);
   ASSERT_TRUE(before);
   Pipe a = *MakePipe(), b = *MakePipe();
   Fd source_of_six(fcntl(a.write.get(), F_DUPFD_CLOEXEC, 5));  // may be the other's target
   auto after = RunForOutput(
-      {.program = "sh",
-       .argv = {"sh", "-c", "echo five >&55; echo six >&56; ls /proc/self/fd | grep -v '^5[56]$'"},
+      {.program = "bash",
+       .argv = {"bash", "-c", "echo five >&55; echo six >&56; ls /proc/self/fd | grep -v '^5[56]$'"},
        .donations = {{source_of_six.get(), 55}, {b.write.get(), 56}}},
       "", 1000);
   ASSERT_TRUE(after);
