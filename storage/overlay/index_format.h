@@ -8,7 +8,8 @@
 // data: a file that is malformed or of another version is deleted and made again, so there is no migration. How much of
 // it is checked when: see LowerIndex and index_check.h.
 //
-// A layer's index also holds what the layer removes (kWhiteout nodes, kOpaque directories); a chain's never does.
+// A layer's index also holds what the layer removes (kNodeWhiteout nodes, kNodeOpaque directories), implies
+// (kNodeImplicit) or refers to below it (kNodeLowerLink); a chain's never does.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +42,8 @@ enum IndexNodeFlags : uint16_t {
   kNodeOpaque = 2,        // directory that hides the lower layers' directory
   kNodeSparse = 4,        // regular file whose bytes are given by extents
   kNodeImplicit = 8,      // directory that the layer has no entry for (only files below it): 0755 root, lower one wins
+  kNodeLowerLink = 16,    // hard link to a file of a lower layer: stored like a symlink (S_IFLNK, target in strings),
+                          // the target being the path from the root without a leading slash
 };
 
 struct IndexNode {
