@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/base/context.h"
@@ -22,12 +23,15 @@ struct HostFacts {
   static Result<HostFacts> Gather(const Context& context);
 };
 
+// The name of `uid` in the text of /etc/passwd; empty if it has no line.
+std::string UserNameIn(std::string_view passwd, uint32_t uid);
+
 // Why a clone of a user namespace was refused, as a sentence with its remedy and who can apply it: looks at
 // user.max_user_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns, and an
-// outer seccomp filter. Only called after a failure.
-std::string ExplainUsernsRefusal(int os_errno);
+// outer seccomp filter. Only called after a failure. `root` stands before /proc and /dev in tests.
+std::string ExplainUsernsRefusal(int os_errno, const std::string& root = "");
 // The same for opening /dev/fuse (missing, closed, no device in this container) and mounting.
-std::string ExplainFuseRefusal(int os_errno);
+std::string ExplainFuseRefusal(int os_errno, const std::string& root = "");
 // For the kernel's overlayfs on the upper directory at `path` (file system without user xattrs, old kernel, NFS).
 std::string ExplainOverlayRefusal(int os_errno, const std::string& path);
 
