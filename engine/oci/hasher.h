@@ -1,5 +1,5 @@
-// Sha256: streaming hash (OpenSSL EVP). In a library of its own, wolffia_hash: only programs that fetch or verify pay
-// for loading libcrypto.
+// Sha256: streaming hash (OpenSSL EVP). In a library of its own, wolffia_hash: only programs that fetch or
+// verify pay for loading libcrypto.
 #pragma once
 
 #include <memory>
@@ -23,7 +23,8 @@ class Sha256 {
 };
 
 Digest Sha256Of(std::string_view data);
-// The chain-id of a layer on top of `parent` (empty for the first): OCI image spec, config.md, "Layer ChainID".
+// The chain-id of a layer on top of `parent` (empty for the first): OCI image spec, config.md, "Layer
+// ChainID".
 Digest ChainId(const Digest& parent, const Digest& diff_id);
 
 }  // namespace wolffia

@@ -1,6 +1,6 @@
 // Manifests and indexes of images, as registries, OCI layouts and docker archives have them: OCI image spec
-// (manifest.md, image-index.md, descriptor.md) and Docker v2 schema 2. Strict about what is hostile: size, depth,
-// duplicate keys, negative sizes, unknown media types; lenient about fields that it does not know.
+// (manifest.md, image-index.md, descriptor.md) and Docker v2 schema 2. Strict about what is hostile: size,
+// depth, duplicate keys, negative sizes, unknown media types; lenient about fields that it does not know.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +20,12 @@ inline constexpr size_t kMaxLayers = 500;
 
 struct Platform {
   std::string os = "linux";
-  std::string architecture;  // GOARCH: amd64, arm64, arm, ...
-  std::string variant;       // v7, v8, or empty
+  std::string architecture;                              // GOARCH: amd64, arm64, arm, ...
+  std::string variant;                                   // v7, v8, or empty
   static Result<Platform> Parse(std::string_view text);  // "linux/arm64/v8", "arm64"
   static Platform Host();
-  // True if an image for `offered` may be used where this platform is wanted (arm64 == arm64/v8 and the like).
+  // True if an image for `offered` may be used where this platform is wanted (arm64 == arm64/v8 and the
+  // like).
   bool Accepts(const Platform& offered) const;
   std::string str() const;
   bool operator==(const Platform&) const = default;
@@ -41,8 +42,8 @@ struct Descriptor {
 
 enum class LayerCompression { kNone, kGzip, kZstd };
 
-// How a layer of this media type is compressed; kInvalid for a type that is not a layer (foreign and encrypted layers
-// are refused by name).
+// How a layer of this media type is compressed; kInvalid for a type that is not a layer (foreign and
+// encrypted layers are refused by name).
 Result<LayerCompression> CompressionOf(std::string_view media_type);
 
 struct Manifest {
@@ -57,8 +58,10 @@ struct ManifestIndex {
   std::vector<Descriptor> manifests;
 };
 
-// `content_type`: what the registry said, or empty; the document's own mediaType wins, and must not contradict it.
-Result<std::variant<Manifest, ManifestIndex>> ParseManifest(std::string_view json, std::string_view content_type = "");
+// `content_type`: what the registry said, or empty; the document's own mediaType wins, and must not
+// contradict it.
+Result<std::variant<Manifest, ManifestIndex>> ParseManifest(std::string_view json,
+                                                            std::string_view content_type = "");
 
 // The entry for `wanted`; kNotFound lists the platforms that there are.
 Result<Descriptor> SelectPlatform(const ManifestIndex& index, const Platform& wanted);
