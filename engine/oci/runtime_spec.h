@@ -1,6 +1,6 @@
-// RuntimeSpec: config.json of the OCI runtime spec (config.md, config-linux.md): the input of the runtime, written by
-// our own spec builder or by another program. What we do not support and the document asks for is an error when it is
-// parsed, never ignored; informative fields are kept.
+// RuntimeSpec: config.json of the OCI runtime spec (config.md, config-linux.md): the input of the runtime,
+// written by our own spec builder or by another program. What we do not support and the document asks for is
+// an error when it is parsed, never ignored; informative fields are kept.
 #pragma once
 
 #include <cstdint>
