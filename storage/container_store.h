@@ -1,5 +1,11 @@
-// Containers on disk. A container is a directory; its state is derived from a lock and two files, never stored:
-// running = its lock is held; exited = exit.json exists; crashed = only started.json exists; created = neither.
+// Containers on disk. A container is a directory; its state is derived from a lock and two files, never
+// stored: running = its lock is held; exited = exit.json exists; crashed = only started.json exists; created
+// = neither.
+//
+// It is made in staging (tmp/<first 16 digits of its id>/container) with its lock held from the start, and
+// appears by one rename. It is removed by renaming it to tmp/<id>.gone, then its name claim, then its files.
+// tmp/<id>.rm marks an auto-remove container for as long as it exists, so that Sweep need not read every
+// record.
 #pragma once
 
 #include <map>
@@ -14,7 +20,8 @@
 namespace wolffia {
 
 enum class ContainerState { kCreated, kRunning, kExited, kCrashed };
-std::string_view StateName(ContainerState state);  // podman's words: "created" "running" "exited"; crashed is "exited"
+std::string_view StateName(
+    ContainerState state);  // podman's words: "created" "running" "exited"; crashed is "exited"
 
 struct ContainerRecord {  // config.json, immutable
   std::string id;         // 64 hexadecimal digits
@@ -31,12 +38,12 @@ struct ContainerRecord {  // config.json, immutable
   std::map<std::string, std::string> labels, annotations;
 };
 
-struct StartedRecord {  // started.json, by the monitor
+struct StartedRecord {           // started.json, by the monitor
   int pid = 0, monitor_pid = 0;  // host pids
   int64_t started_ns = 0;
 };
 
-struct ExitRecord {  // exit.json, by the monitor
+struct ExitRecord {   // exit.json, by the monitor
   int exit_code = 0;  // as a shell counts it
   int64_t finished_ns = 0;
   std::string error;  // why it did not start; empty if it ran
@@ -49,40 +56,49 @@ struct ContainerStatus {
   std::optional<ExitRecord> exited;
 };
 
-// A container that was just made: its directory has its final name and its lock is held by us, to be donated to the
-// monitor.
+// A container that was just made: its directory has its final name and its lock is held by us, to be donated
+// to the monitor.
 struct NewContainer {
   std::string id;
   std::string directory;  // absolute
   FileLock lock;
 };
 
+// Further files of a container's directory: name -> content ("hosts", "resolv.conf"), readable for everyone
+// inside.
+using ContainerFiles = std::map<std::string, std::string>;
+
 class ContainerStore {
  public:
   explicit ContainerStore(const Store& store) : store_(store) {}
 
   // Claims the name (kExists names the holder; a claim without a container is stale and taken over), writes
-  // config.json and spec.json in staging, then renames. Auto-remove containers are marked so that Sweep can remove one
-  // whose monitor and CLI were both killed. An empty record.name gets a random one (adjective_name, as the peers).
-  Result<NewContainer> Create(ContainerRecord record, const RuntimeSpec& spec) const;
+  // config.json and spec.json in staging, then renames. Auto-remove containers are marked so that Sweep can
+  // remove one whose monitor and CLI were both killed. An empty record.name gets a random one
+  // (adjective_name, as the peers), an empty record.id too. kNotFound if the image was removed meanwhile. On
+  // a full disk nothing is left behind.
+  Result<NewContainer> Create(ContainerRecord record, const RuntimeSpec& spec,
+                              const ContainerFiles& files = {}) const;
 
   Result<std::vector<ContainerStatus>> List() const;  // newest first; takes no lock
   Result<ContainerStatus> Get(const std::string& id) const;
-  // A name, an id, or a unique prefix of an id. kNotFound: podman's words, `no container with name or ID "x" found: no
-  // such container`.
+  // A name, an id, or a unique prefix of an id. kNotFound: podman's words, `no container with name or ID "x"
+  // found: no such container`.
   Result<std::string> Lookup(std::string_view typed) const;
 
   Result<> WriteStarted(const std::string& id, const StartedRecord& record) const;
   Result<> WriteExit(const std::string& id, const ExitRecord& record) const;
 
-  // Removes a container that does not run (kBusy if its lock is held): claim, directory. Files that the user does not
-  // own (other ids of a kernel upper) give kDenied with os_errno EACCES or EPERM: the caller then removes the tree
-  // inside a user namespace (runtime) and calls again. The renamed directory is left in tmp/ meanwhile; its path
-  // relative to the root is put into `left_over`.
-  Result<> Remove(const std::string& id, std::string* left_over = nullptr) const;
+  // Removes a container that does not run (kBusy if its lock is held): claim, directory. Files that the user
+  // does not own (other ids of a kernel upper) give kDenied with os_errno EACCES or EPERM: the caller then
+  // removes the tree inside a user namespace (runtime) and calls again. The renamed directory is left in tmp/
+  // meanwhile; its path relative to the root is put into `left_over`. A container that is gone already is no
+  // error. `lock_is_ours`: the caller holds the container's lock, and keeps it until this returns.
+  Result<> Remove(const std::string& id, std::string* left_over = nullptr, bool lock_is_ours = false) const;
 
-  // Removes auto-remove containers that nobody runs any more. Cheap when there are none.
-  Result<> Sweep() const;
+  // Removes auto-remove containers that nobody runs any more, and finishes removals that were interrupted.
+  // Cheap when there are none. What the user may not remove is added to `left_over`, as for Remove.
+  Result<> Sweep(std::vector<std::string>* left_over = nullptr) const;
 
   std::string DirectoryOf(const std::string& id) const;  // absolute
 

@@ -1,15 +1,17 @@
-// Store: the durable directory tree of one user, and its short-lived twin in the runtime directory. Crash-only:
+// Store: the durable directory tree of one user, and its short-lived twin in the runtime directory.
+// Crash-only:
 //
 //   format                      version of this layout
 //   blobs/sha256/<hex>          manifests, configs, and layers as uncompressed tars
-//   index/<hex>.idx             derived: a layer's (by diff-id) or a chain's (by chain-id) index
-//   images/<name>.json          tags: one small file each, replaced by rename
-//   containers/<id>/            config.json spec.json upper/ work/ started.json exit.json lock
-//   names/<name>                unique claim on a container name
-//   volumes/<name>/             data/ meta.json
-//   tmp/<id>{,.lock}            everything unfinished, under a held lock
+//   index/<hex>.layer.idx       derived: a layer's index, by diff-id
+//   index/<hex>.idx             derived: a chain's index, by chain-id (which is the diff-id of a chain of one
+//   layer) images/<name>.json          tags: one small file each, replaced by rename containers/<id>/
+//   config.json spec.json upper/ work/ merged/ lower/ started.json exit.json lock names/<name>/<id> unique
+//   claim on a container name (name_claim.h) volumes/<name>/             data/ meta.json tmp/ everything
+//   unfinished (staging.h lists what may be there)
 //
-// 1. An object exists if and only if its final name exists. Unfinished work lives in tmp/ under a held lock; whoever
+// 1. An object exists if and only if its final name exists. Unfinished work lives in tmp/ under a held lock;
+// whoever
 //    can take the lock may remove it.
 // 2. Objects are immutable; the few mutable cells are one file, replaced by rename.
 // 3. Liveness is a held lock, never a stored word.
@@ -18,11 +20,8 @@
 // 6. Delete = rename into tmp/, then unlink; it works with zero bytes free.
 #pragma once
 
-#include <memory>
 #include <string>
-#include <vector>
 
-#include "engine/base/context.h"
 #include "engine/base/file.h"
 #include "engine/oci/digest.h"
 
@@ -36,8 +35,9 @@ struct StoreOptions {
 
 class Store {
  public:
-  // Makes the layout on first use. Refuses a root or runroot that belongs to somebody else or that others can write,
-  // and a `format` that it does not know.
+  // Makes the layout on first use; afterwards it reads one file, so a read-only root can be opened. Refuses a
+  // root or runroot that belongs to somebody else or that others can write, a directory that holds something
+  // else, and a `format` that it does not know.
   static Result<Store> Open(const StoreOptions& options);
 
   int root() const { return root_.get(); }  // directory descriptor; all paths below are relative to it
@@ -46,7 +46,8 @@ class Store {
   Durability durability() const { return options_.durability; }
 
   static std::string BlobPath(const Digest& digest) { return "blobs/sha256/" + digest.hex(); }
-  static std::string IndexPath(const Digest& id) { return "index/" + id.hex() + ".idx"; }
+  static std::string LayerIndexPath(const Digest& diff_id) { return "index/" + diff_id.hex() + ".layer.idx"; }
+  static std::string ChainIndexPath(const Digest& chain_id) { return "index/" + chain_id.hex() + ".idx"; }
 
  private:
   StoreOptions options_;

@@ -1,0 +1,291 @@
+#include "storage/container_store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "engine/base/random.h"
+#include "storage/blob_store.h"
+#include "storage/container_record.h"
+#include "storage/content.h"
+#include "storage/name_claim.h"
+#include "storage/random_name.h"
+
+namespace wolffia {
+namespace {
+
+constexpr size_t kMaxCellBytes = 1 << 20;
+constexpr int kNameAttempts = 20;
+
+std::string PathOf(const std::string& id) {
+  return "containers/" + id;
+}
+std::string GonePath(const std::string& id) {
+  return "tmp/" + id + ".gone";
+}
+std::string MarkPath(const std::string& id) {
+  return "tmp/" + id + ".rm";
+}
+
+std::unexpected<Error> NoSuchContainer(std::string_view typed) {
+  return Fail(Code::kNotFound,
+              "no container with name or ID \"" + std::string(typed) + "\" found: no such container", ENOENT);
+}
+
+// The first name that is free; a name that the user chose is tried once.
+Result<> Claim(const Store& store, const Staging& staging, ContainerRecord* record) {
+  if (!record->name.empty()) return ClaimName(store, staging, record->name, record->id);
+  for (int attempt = 0;; ++attempt) {
+    record->name = RandomName(attempt);
+    if (NameHolder(store, record->name)) continue;
+    auto claimed = ClaimName(store, staging, record->name, record->id);
+    if (claimed || claimed.error().code != Code::kExists || attempt == kNameAttempts) return claimed;
+    unlinkat(staging.dirfd(), ("claim/" + record->id).c_str(), 0);
+    unlinkat(staging.dirfd(), "claim", AT_REMOVEDIR);
+  }
+}
+
+// The staged record pins the image (live_content.h): from here on what is there stays there.
+Result<> CheckImage(const Store& store, const ContainerRecord& record) {
+  std::vector<std::string> needed;
+  if (!record.image_id.empty()) needed.push_back(Store::BlobPath(record.image_id));
+  for (const Digest& diff_id : record.diff_ids) needed.push_back(Store::BlobPath(diff_id));
+  for (const std::string& path : needed)
+    if (!ContentExists(store, path))
+      return Fail(Code::kNotFound, "the image of the container is not complete any more: " + path +
+                                       " is missing; pull it again");
+  if (!record.chain.empty()) (void)ContentExists(store, Store::ChainIndexPath(record.chain));
+  return {};
+}
+
+Result<FileLock> FillDirectory(int dirfd, const ContainerRecord& record, const RuntimeSpec& spec,
+                               const ContainerFiles& files) {
+  TRY(CreateFileAt(dirfd, "config.json", SerializeContainer(record), 0600));
+  TRY(CreateFileAt(dirfd, "spec.json", spec.Serialize(), 0600));
+  for (const auto& [name, content] : files) TRY(CreateFileAt(dirfd, name, content, 0644));
+  for (const char* directory : {"upper", "work", "merged", "lower"})
+    if (mkdirat(dirfd, directory, 0700) < 0) return FailErrno(std::string("make directory ") + directory);
+  auto lock = TRY(FileLock::TryAcquire(dirfd, "lock"));
+  if (!lock) return Fail(Code::kBusy, "the lock of a new container is held");
+  return std::move(*lock);
+}
+
+Result<> SyncDirectory(int dirfd, const ContainerFiles& files) {
+  std::vector<std::string> names = {"config.json", "spec.json"};
+  for (const auto& [name, content] : files) names.push_back(name);
+  for (const std::string& name : names) {
+    Fd file = TRY(OpenAt(dirfd, name, O_RDONLY | O_NOFOLLOW));
+    TRY(SyncFd(file.get(), name));
+  }
+  return SyncFd(dirfd, "the container's directory");
+}
+
+Result<> SyncNames(int root) {
+  for (const char* name : {"names", "containers"}) {
+    Fd directory = TRY(OpenDirectory(root, name));
+    TRY(SyncFd(directory.get(), name));
+  }
+  return {};
+}
+
+template <typename Cell, typename Parse>
+std::optional<Cell> ReadCell(const Store& store, const std::string& path, Parse parse) {
+  auto json = ReadFileAt(store.root(), path, kMaxCellBytes);
+  if (!json) return std::nullopt;
+  auto cell = parse(*json, path);
+  if (!cell) return std::nullopt;
+  return std::move(*cell);
+}
+
+Result<ContainerStatus> ReadStatus(const Store& store, const std::string& id) {
+  const std::string path = PathOf(id);
+  ContainerStatus status;
+  status.record = TRY(ReadContainer(store, path));
+  if (status.record.id != id) return Fail(Code::kInvalid, path + "/config.json: it is of another container");
+  // The lock first: once it is free, the two files say how it ended.
+  auto held = FileLock::IsHeld(store.root(), path + "/lock");
+  status.started = ReadCell<StartedRecord>(store, path + "/started.json", ParseStarted);
+  status.exited = ReadCell<ExitRecord>(store, path + "/exit.json", ParseExit);
+  if (held && *held)
+    status.state = ContainerState::kRunning;
+  else if (status.exited)
+    status.state = ContainerState::kExited;
+  else if (status.started)
+    status.state = ContainerState::kCrashed;
+  return status;
+}
+
+// Takes the container's lock for a removal. Empty if that needs no lock or can have none (the container is
+// gone, or the disk is so full that a lost lock file cannot be made again).
+Result<FileLock> LockForRemoval(const Store& store, const std::string& id) {
+  if (!ExistsAt(store.root(), PathOf(id))) return FileLock();
+  auto lock = FileLock::TryAcquire(store.root(), PathOf(id) + "/lock");
+  if (!lock && (lock.error().code == Code::kNotFound || lock.error().code == Code::kNoSpace))
+    return FileLock();
+  if (!TRY(std::move(lock)))
+    return Fail(Code::kBusy, "container " + id.substr(0, 12) + " is running; stop it first, or use --force");
+  return std::move(**lock);
+}
+
+// The second half of a removal, done again by Sweep after a crash: claim, tree, mark.
+Result<> FinishRemoval(const Store& store, const std::string& id, std::string* left_over) {
+  auto record = ReadContainer(store, GonePath(id));
+  if (record)
+    ReleaseName(store, record->name, id);
+  else if (record.error().os_errno != ENOENT)
+    ReleaseNamesOf(store, id);
+  auto removed = RemoveTreeAt(store.root(), GonePath(id));
+  if (!removed && removed.error().code == Code::kNotFound) removed = RemoveTreeAt(store.root(), GonePath(id));
+  if (!removed) {
+    if (left_over != nullptr) *left_over = GonePath(id);
+    return removed;
+  }
+  unlinkat(store.root(), MarkPath(id).c_str(), 0);
+  return {};
+}
+
+}  // namespace
+
+std::string_view StateName(ContainerState state) {
+  switch (state) {
+    case ContainerState::kCreated:
+      return "created";
+    case ContainerState::kRunning:
+      return "running";
+    case ContainerState::kExited:
+    case ContainerState::kCrashed:
+      return "exited";
+  }
+  return "unknown";
+}
+
+std::string ContainerStore::DirectoryOf(const std::string& id) const {
+  return store_.root_path() + "/" + PathOf(id);
+}
+
+Result<NewContainer> ContainerStore::Create(ContainerRecord record, const RuntimeSpec& spec,
+                                            const ContainerFiles& files) const {
+  if (record.id.empty()) record.id = RandomHex(32);
+  if (!IsContainerId(record.id)) return Fail(Code::kInvalid, "'" + record.id + "' is not a container id");
+  // A container that does not outlive its process does not outlive a power cut either.
+  const bool durable = store_.durability() == Durability::kSafe && !record.auto_remove;
+  Staging staging = TRY(Staging::Begin(store_, StagingIdOf(record.id)));
+  auto undo = [&](Error error) {
+    if (!record.name.empty()) ReleaseName(store_, record.name, record.id);
+    unlinkat(store_.root(), MarkPath(record.id).c_str(), 0);
+    return std::unexpected(std::move(error));
+  };
+  auto made = [&]() -> Result<FileLock> {
+    TRY(Claim(store_, staging, &record));
+    if (mkdirat(staging.dirfd(), "container", 0700) < 0) return FailErrno("make the container's directory");
+    Fd directory = TRY(OpenDirectory(staging.dirfd(), "container"));
+    FileLock lock = TRY(FillDirectory(directory.get(), record, spec, files));
+    TRY(CheckImage(store_, record));
+    if (record.auto_remove && mknodat(store_.root(), MarkPath(record.id).c_str(), S_IFREG | 0600, 0) < 0)
+      return FailErrno("make " + MarkPath(record.id));
+    if (durable) TRY(SyncDirectory(directory.get(), files));
+    TRY(RenameAt(staging.dirfd(), "container", store_.root(), PathOf(record.id), RENAME_NOREPLACE));
+    return lock;
+  }();
+  if (!made) return undo(std::move(made.error()));
+  if (durable) {
+    auto synced = SyncNames(store_.root());
+    if (!synced) {
+      (void)Staging::Discard(store_, PathOf(record.id));
+      return undo(std::move(synced.error()));
+    }
+  }
+  return NewContainer{record.id, DirectoryOf(record.id), std::move(*made)};
+}
+
+Result<std::vector<ContainerStatus>> ContainerStore::List() const {
+  std::vector<ContainerStatus> all;
+  for (const std::string& id : TRY(ListDirectory(store_.root(), "containers"))) {
+    auto status = ReadStatus(store_, id);
+    if (status) all.push_back(std::move(*status));
+  }
+  std::ranges::sort(all, [](const ContainerStatus& a, const ContainerStatus& b) {
+    return std::tie(b.record.created_ns, b.record.id) < std::tie(a.record.created_ns, a.record.id);
+  });
+  return all;
+}
+
+Result<ContainerStatus> ContainerStore::Get(const std::string& id) const {
+  if (!IsContainerId(id)) return NoSuchContainer(id);
+  auto status = ReadStatus(store_, id);
+  if (!status && status.error().os_errno == ENOENT) return NoSuchContainer(id);
+  return status;
+}
+
+Result<std::string> ContainerStore::Lookup(std::string_view typed) const {
+  if (IsContainerId(typed) && ExistsAt(store_.root(), PathOf(std::string(typed)))) return std::string(typed);
+  if (!CheckContainerName(typed)) return NoSuchContainer(typed);
+  auto holder = NameHolder(store_, std::string(typed));
+  if (holder && ExistsAt(store_.root(), PathOf(*holder))) return *holder;
+  std::string found;
+  for (const std::string& id : TRY(ListDirectory(store_.root(), "containers"))) {
+    if (!IsContainerId(id) || !id.starts_with(typed)) continue;
+    if (!found.empty())
+      return Fail(Code::kInvalid, "more than one result for container ID \"" + std::string(typed) + "\"");
+    found = id;
+  }
+  if (found.empty()) return NoSuchContainer(typed);
+  return found;
+}
+
+Result<> ContainerStore::WriteStarted(const std::string& id, const StartedRecord& record) const {
+  return ReplaceFileAt(store_.root(), PathOf(id) + "/started.json", SerializeStarted(record), 0600,
+                       Durability::kVolatile);
+}
+
+Result<> ContainerStore::WriteExit(const std::string& id, const ExitRecord& record) const {
+  const bool removed_soon = ExistsAt(store_.root(), MarkPath(id));
+  return ReplaceFileAt(store_.root(), PathOf(id) + "/exit.json", SerializeExit(record), 0600,
+                       removed_soon ? Durability::kVolatile : store_.durability());
+}
+
+Result<> ContainerStore::Remove(const std::string& id, std::string* left_over, bool lock_is_ours) const {
+  if (!IsContainerId(id)) return NoSuchContainer(id);
+  FileLock lock;
+  if (!lock_is_ours) lock = TRY(LockForRemoval(store_, id));
+  auto renamed = RenameAt(store_.root(), PathOf(id), store_.root(), GonePath(id));
+  if (!renamed && renamed.error().code == Code::kNoSpace) {
+    // No room even for a name in tmp/: removed in place, its record last seen first.
+    auto record = ReadContainer(store_, PathOf(id));
+    if (record) ReleaseName(store_, record->name, id);
+    TRY(RemoveTreeAt(store_.root(), PathOf(id)));
+  } else if (!renamed && renamed.error().os_errno != ENOENT) {
+    return renamed;
+  }
+  return FinishRemoval(store_, id, left_over);
+}
+
+Result<> ContainerStore::Sweep(std::vector<std::string>* left_over) const {
+  Result<> first;
+  for (const std::string& entry : TRY(ListDirectory(store_.root(), "tmp"))) {
+    const bool marked = entry.ends_with(".rm");
+    if (!marked && !entry.ends_with(".gone")) continue;
+    const std::string id = entry.substr(0, entry.rfind('.'));
+    if (!IsContainerId(id)) continue;
+    // A mark is made before its container; the container may still be on its way.
+    if (marked && Staging::IsLive(store_, StagingIdOf(id))) continue;
+    std::string path;
+    auto removed = marked ? Remove(id, &path) : FinishRemoval(store_, id, &path);
+    if (removed || removed.error().code == Code::kBusy) continue;
+    if (removed.error().os_errno == EROFS) return {};
+    if (removed.error().code == Code::kDenied) {
+      if (left_over != nullptr && std::ranges::find(*left_over, path) == left_over->end())
+        left_over->push_back(path);
+    } else if (first) {
+      first = std::move(removed);
+    }
+  }
+  return first;
+}
+
+}  // namespace wolffia

@@ -1,0 +1,87 @@
+#include "storage/name_claim.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "storage/container_record.h"
+
+namespace wolffia {
+namespace {
+
+constexpr int kAttempts = 100;  // each lost race means that somebody else got the name and gave it back
+
+bool IsNameByte(char c, bool first) {
+  if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) return true;
+  return !first && (c == '_' || c == '.' || c == '-');
+}
+
+}  // namespace
+
+Result<> CheckContainerName(std::string_view name) {
+  bool good = !name.empty() && name.size() <= 255;
+  for (size_t i = 0; good && i < name.size(); ++i) good = IsNameByte(name[i], i == 0);
+  if (!good)
+    return Fail(Code::kInvalid,
+                "the container name '" + std::string(name.substr(0, 300)) +
+                    "' is not allowed: names must match [a-zA-Z0-9][a-zA-Z0-9_.-]* and have at most "
+                    "255 bytes");
+  return {};
+}
+
+std::string StagingIdOf(const std::string& container_id) {
+  return container_id.substr(0, 16);
+}
+
+bool ContainerLives(const Store& store, const std::string& id) {
+  // In this order: a container that is not being made any more and is still not there will never be.
+  return Staging::IsLive(store, StagingIdOf(id)) || ExistsAt(store.root(), "containers/" + id);
+}
+
+Result<> ClaimName(const Store& store, const Staging& staging, const std::string& name,
+                   const std::string& id) {
+  TRY(CheckContainerName(name));
+  const std::string path = "names/" + name;
+  if (mkdirat(staging.dirfd(), "claim", 0700) < 0 ||
+      mknodat(staging.dirfd(), ("claim/" + id).c_str(), S_IFREG | 0600, 0) < 0)
+    return FailErrno("claim the container name " + name);
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    auto claimed = RenameAt(staging.dirfd(), "claim", store.root(), path);
+    if (claimed) return {};
+    if (claimed.error().code != Code::kExists)
+      return std::move(claimed).With("claim the container name " + name);
+    auto holder = NameHolder(store, name);
+    if (!holder) continue;
+    if (ContainerLives(store, *holder))
+      return Fail(Code::kExists, "the container name \"" + name + "\" is already in use by " + *holder +
+                                     ". You have to remove that container to be able to reuse that name");
+    if (unlinkat(store.root(), (path + "/" + *holder).c_str(), 0) < 0 && errno != ENOENT)
+      return FailErrno("take over the container name " + name);
+  }
+  return Fail(Code::kBusy, "the container name \"" + name + "\" is being claimed by others; try again");
+}
+
+void ReleaseName(const Store& store, const std::string& name, const std::string& id) {
+  if (!CheckContainerName(name) || !IsContainerId(id)) return;
+  const std::string path = "names/" + name;
+  if (unlinkat(store.root(), (path + "/" + id).c_str(), 0) == 0)
+    unlinkat(store.root(), path.c_str(), AT_REMOVEDIR);  // not if it was claimed again
+}
+
+void ReleaseNamesOf(const Store& store, const std::string& id) {
+  auto names = ListDirectory(store.root(), "names");
+  if (!names) return;
+  for (const std::string& name : *names) ReleaseName(store, name, id);
+}
+
+std::optional<std::string> NameHolder(const Store& store, const std::string& name) {
+  auto holders = ListDirectory(store.root(), "names/" + name);
+  if (!holders) return std::nullopt;
+  for (const std::string& holder : *holders)
+    if (IsContainerId(holder)) return holder;
+  return std::nullopt;
+}
+
+}  // namespace wolffia
