@@ -49,6 +49,7 @@ class LowerIndex {
   std::string_view Name(const IndexDirent& d) const { return Text(d.name_offset, d.name_size); }
   std::string_view Target(const IndexNode& symlink) const { return Text(symlink.data, symlink.size); }
   std::span<const IndexXattr> Xattrs(const IndexNode& n) const;
+  std::span<const IndexXattr> AllXattrs() const { return {xattrs_, header_.xattr_count}; }
   std::string_view XattrName(const IndexXattr& x) const { return Text(x.name_offset, x.name_size); }
   std::string_view XattrValue(const IndexXattr& x) const { return Text(x.value_offset, x.value_size); }
   std::span<const IndexExtent> Extents(const IndexNode& sparse) const;

@@ -14,8 +14,11 @@
 
 namespace wolffia {
 
-// What the child passes to mount(2) for the file system that `fuse_fd` serves: "fd=N,rootmode=40000,user_id=0,..."
-std::string FuseMountOptions(int fuse_fd);
+// What the child passes to mount(2), type "fuse", for the file system that `fuse_fd` serves. The kernel checks modes
+// (default_permissions) for every user of the container (allow_other). `uid` and `gid` only have to be mapped in the
+// namespace of the mount. The caller adds MS_RDONLY | MS_NODEV, and lets no copy of the descriptor live on: with one,
+// requests hang instead of failing when the server is gone.
+std::string FuseMountOptions(int fuse_fd, uint32_t uid = 0, uint32_t gid = 0);
 
 struct FuseCounter {
   std::string operation;
