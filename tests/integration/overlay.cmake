@@ -1,0 +1,1 @@
+wolffia_test(overlay_mount_test LABEL integration LINK wolffia_lower_server SOURCES integration/overlay_mount_test.cc)

@@ -1,0 +1,105 @@
+// ServeInNamespace: mounts a Lower as a container's child does, and serves it from this process. A forked
+// child makes its own user and mount namespace, mounts what the descriptor that it sends serves, and runs a
+// body there.
+#pragma once
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/base/file.h"
+#include "engine/base/socket.h"
+#include "storage/overlay/lower_server.h"
+
+namespace wolffia {
+
+struct Served {
+  std::string unsupported;  // why this host cannot do it; the rest is empty then
+  std::string report;       // what the body returned: empty if all was well
+  std::vector<FuseCounter> counters;
+  uint64_t Count(std::string_view operation) const {
+    for (const FuseCounter& c : counters)
+      if (c.operation == operation) return c.count;
+    return 0;
+  }
+};
+
+// Run in the child, at the mount point. `socket` reaches the `outside` function, if there is one.
+using Body = std::function<std::string(const std::string& mount_point, int socket)>;
+using Outside = std::function<void(LowerServer& server, int socket)>;
+
+inline Result<Fd> MountInOwnNamespace(const std::string& mount_point) {
+  std::string uid = std::to_string(getuid()), gid = std::to_string(getgid());
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return FailErrno("unshare");
+  auto write_file = [](const char* path, const std::string& text) -> Result<> {
+    return WriteFull(TRY(Open(path, O_WRONLY)).get(), text);
+  };
+  TRY(write_file("/proc/self/setgroups", "deny"));
+  TRY(write_file("/proc/self/uid_map", "0 " + uid + " 1"));
+  TRY(write_file("/proc/self/gid_map", "0 " + gid + " 1"));
+  Fd fuse = TRY(Open("/dev/fuse", O_RDWR));
+  if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return FailErrno("mount private");
+  if (mount("lower", mount_point.c_str(), "fuse", MS_RDONLY | MS_NOSUID | MS_NODEV,
+            FuseMountOptions(fuse.get()).c_str()) != 0)
+    return FailErrno("mount fuse");
+  return fuse;
+}
+
+inline void ChildMain(int socket, const std::string& mount_point, const Body& body) {
+  auto fuse = MountInOwnNamespace(mount_point);
+  if (!fuse) {
+    (void)SendPacket(socket, "unsupported: " + fuse.error().what);
+    _exit(0);
+  }
+  (void)SendPacket(socket, "mounted", {fuse->get()});
+  fuse->Reset();
+  auto started = ReceivePacket(socket);
+  std::string report = body(mount_point, socket);
+  (void)SendPacket(socket, "report: " + report.substr(0, 60000));
+  _exit(0);
+}
+
+inline Served ServeInNamespace(std::shared_ptr<const Lower> lower, IdView ids, const std::string& mount_point,
+                               const Body& body, const Outside& outside = nullptr) {
+  Served served;
+  auto pair = MakeSocketPair();
+  pid_t pid = fork();
+  if (pid == 0) {
+    pair->ours.Reset();
+    ChildMain(pair->theirs.get(), mount_point, body);
+  }
+  pair->theirs.Reset();
+  int socket = pair->ours.get();
+  auto mounted = ReceivePacket(socket);
+  if (!mounted || mounted->fds.size() != 1) {
+    served.unsupported = mounted ? mounted->data : mounted.error().what;
+  } else {
+    auto server = LowerServer::Start(std::move(lower), std::move(ids), std::move(mounted->fds[0]));
+    EXPECT_TRUE(server) << server.error().what;
+    EXPECT_TRUE(SendPacket(socket, "go"));
+    if (outside) outside(**server, socket);
+    auto report = ReceivePacket(socket);
+    served.report = report ? report->data : report.error().what;
+    if (served.report == "report: ")
+      served.report.clear();
+    else if (served.report.empty())
+      served.report = "the child died";
+    waitpid(pid, nullptr, 0);  // the mount is gone with its namespace
+    pid = -1;
+    (*server)->Stop();
+    served.counters = (*server)->Counters();
+  }
+  if (pid > 0) waitpid(pid, nullptr, 0);
+  return served;
+}
+
+}  // namespace wolffia
