@@ -2,19 +2,17 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 
 #include "engine/base/random.h"
-#include "storage/blob_store.h"
 #include "storage/container_record.h"
 #include "storage/content.h"
 #include "storage/name_claim.h"
 #include "storage/random_name.h"
+#include "storage/staging.h"
 
 namespace wolffia {
 namespace {
@@ -37,16 +35,17 @@ std::unexpected<Error> NoSuchContainer(std::string_view typed) {
               "no container with name or ID \"" + std::string(typed) + "\" found: no such container", ENOENT);
 }
 
-// The first name that is free; a name that the user chose is tried once.
-Result<> Claim(const Store& store, const Staging& staging, ContainerRecord* record) {
-  if (!record->name.empty()) return ClaimName(store, staging, record->name, record->id);
+// Writes the record and claims its name, in this order: Sweep releases the claim of a dead staging directory
+// by its record. Without a name from the user, the first random one that is free.
+Result<> WriteAndClaim(const Store& store, const Staging& staging, ContainerRecord* record) {
+  const bool any_name = record->name.empty();
   for (int attempt = 0;; ++attempt) {
-    record->name = RandomName(attempt);
-    if (NameHolder(store, record->name)) continue;
+    if (any_name) record->name = RandomName(attempt);
+    Fd file = TRY(OpenAt(staging.dirfd(), "container/config.json", O_WRONLY | O_CREAT | O_TRUNC, 0600));
+    TRY_WITH(WriteFull(file.get(), SerializeContainer(*record)), "config.json");
     auto claimed = ClaimName(store, staging, record->name, record->id);
-    if (claimed || claimed.error().code != Code::kExists || attempt == kNameAttempts) return claimed;
-    unlinkat(staging.dirfd(), ("claim/" + record->id).c_str(), 0);
-    unlinkat(staging.dirfd(), "claim", AT_REMOVEDIR);
+    if (claimed || !any_name || claimed.error().code != Code::kExists || attempt == kNameAttempts)
+      return claimed;
   }
 }
 
@@ -63,9 +62,7 @@ Result<> CheckImage(const Store& store, const ContainerRecord& record) {
   return {};
 }
 
-Result<FileLock> FillDirectory(int dirfd, const ContainerRecord& record, const RuntimeSpec& spec,
-                               const ContainerFiles& files) {
-  TRY(CreateFileAt(dirfd, "config.json", SerializeContainer(record), 0600));
+Result<FileLock> FillDirectory(int dirfd, const RuntimeSpec& spec, const ContainerFiles& files) {
   TRY(CreateFileAt(dirfd, "spec.json", spec.Serialize(), 0600));
   for (const auto& [name, content] : files) TRY(CreateFileAt(dirfd, name, content, 0644));
   for (const char* directory : {"upper", "work", "merged", "lower"})
@@ -139,8 +136,7 @@ Result<> FinishRemoval(const Store& store, const std::string& id, std::string* l
     ReleaseName(store, record->name, id);
   else if (record.error().os_errno != ENOENT)
     ReleaseNamesOf(store, id);
-  auto removed = RemoveTreeAt(store.root(), GonePath(id));
-  if (!removed && removed.error().code == Code::kNotFound) removed = RemoveTreeAt(store.root(), GonePath(id));
+  auto removed = Staging::RemoveTree(store, GonePath(id));
   if (!removed) {
     if (left_over != nullptr) *left_over = GonePath(id);
     return removed;
@@ -181,10 +177,10 @@ Result<NewContainer> ContainerStore::Create(ContainerRecord record, const Runtim
     return std::unexpected(std::move(error));
   };
   auto made = [&]() -> Result<FileLock> {
-    TRY(Claim(store_, staging, &record));
     if (mkdirat(staging.dirfd(), "container", 0700) < 0) return FailErrno("make the container's directory");
+    TRY(WriteAndClaim(store_, staging, &record));
     Fd directory = TRY(OpenDirectory(staging.dirfd(), "container"));
-    FileLock lock = TRY(FillDirectory(directory.get(), record, spec, files));
+    FileLock lock = TRY(FillDirectory(directory.get(), spec, files));
     TRY(CheckImage(store_, record));
     if (record.auto_remove && mknodat(store_.root(), MarkPath(record.id).c_str(), S_IFREG | 0600, 0) < 0)
       return FailErrno("make " + MarkPath(record.id));
@@ -258,7 +254,7 @@ Result<> ContainerStore::Remove(const std::string& id, std::string* left_over, b
     // No room even for a name in tmp/: removed in place, its record last seen first.
     auto record = ReadContainer(store_, PathOf(id));
     if (record) ReleaseName(store_, record->name, id);
-    TRY(RemoveTreeAt(store_.root(), PathOf(id)));
+    TRY(Staging::RemoveTree(store_, PathOf(id)));
   } else if (!renamed && renamed.error().os_errno != ENOENT) {
     return renamed;
   }
@@ -272,8 +268,10 @@ Result<> ContainerStore::Sweep(std::vector<std::string>* left_over) const {
     if (!marked && !entry.ends_with(".gone")) continue;
     const std::string id = entry.substr(0, entry.rfind('.'));
     if (!IsContainerId(id)) continue;
-    // A mark is made before its container; the container may still be on its way.
+    // A mark is made before its container, which may still be on its way; whoever removes one holds its lock.
     if (marked && Staging::IsLive(store_, StagingIdOf(id))) continue;
+    auto removing = FileLock::IsHeld(store_.root(), GonePath(id) + "/lock");
+    if (removing && *removing) continue;
     std::string path;
     auto removed = marked ? Remove(id, &path) : FinishRemoval(store_, id, &path);
     if (removed || removed.error().code == Code::kBusy) continue;

@@ -1,7 +1,6 @@
 #include "storage/content.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,51 +10,49 @@ namespace {
 
 constexpr std::string_view kAside = ".aside";
 
-std::string AsidePath(const std::string& path) {
-  return "tmp/" + SplitPath(path).second + std::string(kAside);
+constexpr size_t kOwnSize = 16 + kAside.size() + 1;  // ".<16 hex>.aside"
+
+// The path that was set aside as `aside_name`: blobs have no suffix, indexes end in .idx.
+std::string HomeOf(const std::string& aside_name) {
+  std::string name = aside_name.substr(0, aside_name.size() - kOwnSize);
+  return (name.ends_with(".idx") ? "index/" : "blobs/sha256/") + name;
 }
 
-// The inverse of AsidePath: blobs have no suffix, indexes end in .idx.
-std::string HomeOf(std::string_view aside_name) {
-  std::string name(aside_name.substr(0, aside_name.size() - kAside.size()));
-  return (name.ends_with(".idx") ? "index/" : "blobs/sha256/") + name;
+// A new copy may have been adopted meanwhile; the two are the same bytes, so replacing one by the other is
+// harmless.
+bool BringBack(const Store& store, const std::string& path) {
+  auto names = ListDirectory(store.root(), "tmp");
+  if (!names) return false;
+  for (const std::string& name : *names)
+    if (IsAside(name) && HomeOf(name) == path)
+      if (renameat(store.root(), ("tmp/" + name).c_str(), store.root(), path.c_str()) == 0) return true;
+  return false;
 }
 
 }  // namespace
 
 bool IsAside(std::string_view name) {
-  return name.size() > kAside.size() && name.ends_with(kAside);
+  return name.size() > kOwnSize && name.ends_with(kAside);
+}
+
+std::string AsidePath(const std::string& path, const std::string& collection) {
+  return "tmp/" + SplitPath(path).second + "." + collection + std::string(kAside);
+}
+
+Result<> RestoreAside(const Store& store) {
+  for (const std::string& name : TRY(ListDirectory(store.root(), "tmp")))
+    if (IsAside(name)) renameat(store.root(), ("tmp/" + name).c_str(), store.root(), HomeOf(name).c_str());
+  return {};
 }
 
 bool ContentExists(const Store& store, const std::string& path) {
-  return ExistsAt(store.root(), path) || RestoreAside(store, path) || ExistsAt(store.root(), path);
+  return ExistsAt(store.root(), path) || BringBack(store, path) || ExistsAt(store.root(), path);
 }
 
 Result<Fd> OpenContent(const Store& store, const std::string& path) {
   auto fd = OpenAt(store.root(), path, O_RDONLY | O_NOFOLLOW);
   if (fd || fd.error().os_errno != ENOENT || !ContentExists(store, path)) return fd;
   return OpenAt(store.root(), path, O_RDONLY | O_NOFOLLOW);
-}
-
-Result<> SetAside(const Store& store, const std::string& path) {
-  return RenameAt(store.root(), path, store.root(), AsidePath(path));
-}
-
-Result<> DropAside(const Store& store, const std::string& path) {
-  if (unlinkat(store.root(), AsidePath(path).c_str(), 0) < 0 && errno != ENOENT)
-    return FailErrno("remove " + path);
-  return {};
-}
-
-bool RestoreAside(const Store& store, const std::string& path) {
-  // A new copy may have been adopted meanwhile; the two are the same bytes, so replacing one by the other is
-  // harmless.
-  return renameat(store.root(), AsidePath(path).c_str(), store.root(), path.c_str()) == 0;
-}
-
-void RestoreAllAside(const Store& store, const std::vector<std::string>& names) {
-  for (const std::string& name : names)
-    if (IsAside(name)) RestoreAside(store, HomeOf(name));
 }
 
 Result<> PublishFile(const Store& store, int staging_dirfd, const std::string& name,

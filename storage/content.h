@@ -16,7 +16,7 @@
 #pragma once
 
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "storage/store.h"
 
@@ -27,12 +27,11 @@ bool ContentExists(const Store& store, const std::string& path);
 // Opens it for reading, bringing it back if it was set aside.
 Result<Fd> OpenContent(const Store& store, const std::string& path);
 
-Result<> SetAside(const Store& store, const std::string& path);
-Result<> DropAside(const Store& store, const std::string& path);  // what was brought back meanwhile stays
-bool RestoreAside(const Store& store, const std::string& path);
-// Brings back all that a killed collection left aside. `names`: of the entries of tmp/.
-void RestoreAllAside(const Store& store, const std::vector<std::string>& names);
-bool IsAside(std::string_view name);
+// Where a collection sets `path` aside; `collection`: 16 hexadecimal digits of its own.
+std::string AsidePath(const std::string& path, const std::string& collection);
+bool IsAside(std::string_view name);  // of an entry of tmp/
+// Brings back all that collections have set aside, whether they were killed or not.
+Result<> RestoreAside(const Store& store);
 
 // Gives a finished file of ours its final name: file, rename, directory, as far as the store's durability
 // asks for it.

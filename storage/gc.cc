@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "engine/base/random.h"
 #include "storage/content.h"
 #include "storage/live_content.h"
 
@@ -14,64 +15,81 @@ namespace {
 
 struct Candidate {
   std::string path;
-  std::string name;  // last component
+  std::string name;  // its last component
   bool is_index;
-  bool aside = false;
+  std::string aside;  // where it is now, if it could be set aside
   bool IsLive(const LiveContent& live) const {
     return is_index ? live.NamesIndex(name) : live.NamesBlob(name);
   }
 };
 
-Result<> Collect(const Store& store, const std::string& directory, bool is_index, const LiveContent& live,
-                 std::vector<Candidate>* candidates) {
+Result<> FindDead(const Store& store, const std::string& directory, const LiveContent& live,
+                  std::vector<Candidate>* candidates) {
   for (const std::string& name : TRY(ListDirectory(store.root(), directory))) {
-    Candidate candidate{directory + "/" + name, name, is_index};
+    Candidate candidate{directory + "/" + name, name, directory == "index", {}};
     if (!candidate.IsLive(live)) candidates->push_back(std::move(candidate));
   }
   return {};
 }
 
-// A full disk may leave no room for the name in tmp/. Then the file is unlinked where it is, which is right
-// as long as nobody pins it between our second look and the call: better than a disk that cannot be emptied.
-Result<> Drop(const Store& store, const Candidate& candidate) {
-  if (candidate.aside) return DropAside(store, candidate.path);
-  if (unlinkat(store.root(), candidate.path.c_str(), 0) < 0 && errno != ENOENT)
+// A full disk may leave no room for a name in tmp/. Then the file stays where it is until Drop unlinks it
+// there, which is right as long as nobody pins it between our second look and that: better than a disk that
+// cannot be emptied.
+Result<> SetAside(const Store& store, Candidate* candidate, const std::string& collection) {
+  const std::string aside = AsidePath(candidate->path, collection);
+  auto renamed = RenameAt(store.root(), candidate->path, store.root(), aside);
+  if (renamed) candidate->aside = aside;
+  if (renamed || renamed.error().code == Code::kNotFound || renamed.error().code == Code::kNoSpace) return {};
+  return renamed;
+}
+
+void BringBack(const Store& store, const Candidate& candidate) {
+  if (!candidate.aside.empty())
+    renameat(store.root(), candidate.aside.c_str(), store.root(), candidate.path.c_str());
+}
+
+Result<> Drop(const Store& store, const Candidate& candidate, GcReport* report) {
+  const std::string& path = candidate.aside.empty() ? candidate.path : candidate.aside;
+  struct stat st;
+  if (fstatat(store.root(), path.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+      unlinkat(store.root(), path.c_str(), 0) < 0) {
+    if (errno == ENOENT) return {};  // somebody needed it and brought it back
     return FailErrno("remove " + candidate.path);
+  }
+  report->blobs += candidate.is_index ? 0 : 1;
+  report->bytes += static_cast<uint64_t>(st.st_size);
   return {};
 }
 
 }  // namespace
 
 Result<GcReport> CollectGarbage(const Store& store) {
-  RestoreAllAside(store, TRY(ListDirectory(store.root(), "tmp")));
-  std::vector<Candidate> candidates;
+  TRY(RestoreAside(store));
   LiveContent live = TRY(LiveContent::Read(store));
-  TRY(Collect(store, "blobs/sha256", false, live, &candidates));
-  TRY(Collect(store, "index", true, live, &candidates));
+  std::vector<Candidate> candidates;
+  TRY(FindDead(store, "blobs/sha256", live, &candidates));
+  TRY(FindDead(store, "index", live, &candidates));
   GcReport report;
   if (candidates.empty()) return report;
 
+  const std::string collection = RandomHex(8);
+  Result<> first;
   for (Candidate& candidate : candidates) {
-    auto aside = SetAside(store, candidate.path);
-    candidate.aside = aside.has_value();
-    if (!aside && aside.error().code != Code::kNotFound && aside.error().code != Code::kNoSpace)
-      return std::unexpected(aside.error());
+    first = SetAside(store, &candidate, collection);
+    if (!first) break;
   }
   auto again = LiveContent::Read(store);
+  if (first && !again) first = std::unexpected(again.error());
   for (const Candidate& candidate : candidates) {
     if (!again || candidate.IsLive(*again)) {
-      if (candidate.aside) RestoreAside(store, candidate.path);
-      continue;
+      BringBack(store, candidate);
+    } else if (first) {
+      first = Drop(store, candidate, &report);
+    } else {
+      BringBack(store, candidate);
     }
-    struct stat st;
-    std::string where = candidate.aside ? "tmp/" + candidate.name + ".aside" : candidate.path;
-    const bool there = fstatat(store.root(), where.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0;
-    TRY(Drop(store, candidate));
-    if (!there) continue;
-    report.blobs += candidate.is_index ? 0 : 1;
-    report.bytes += static_cast<uint64_t>(st.st_size);
   }
-  if (!again) return std::unexpected(again.error());
+  if (!first) return std::unexpected(first.error());
   return report;
 }
 

@@ -1,5 +1,6 @@
-// LayerWriter: takes the uncompressed bytes of one layer, once, in order: writes the tar, hashes it and builds its index
-// on the way, so that a layer is read only once. In library wolffia_layer_writer (links libcrypto).
+// LayerWriter: takes the uncompressed bytes of one layer, once, in order: writes the tar, hashes it and
+// builds its index on the way, so that a layer is read only once. In library wolffia_layer_writer (links
+// libcrypto).
 #pragma once
 
 #include <memory>
@@ -16,17 +17,18 @@ struct LayerLimits {
 
 class LayerWriter {
  public:
-  static Result<std::unique_ptr<LayerWriter>> Begin(const Store& store, const Staging& staging, LayerLimits limits);
+  static Result<std::unique_ptr<LayerWriter>> Begin(const Store& store, const Staging& staging,
+                                                    LayerLimits limits);
   virtual ~LayerWriter() = default;
   // kNoSpace past the limit (a decompression bomb) or on a full disk; kCorrupt for a malformed tar.
   virtual Result<> Write(std::string_view bytes) = 0;
-  // The end: verifies the diff-id (where one is expected), writes the index, gives tar and index their final names.
-  // Returns the diff-id. kCorrupt if it differs; then nothing gets a name.
+  // The end: verifies the diff-id (where one is expected), writes the index, gives tar and index their final
+  // names. Returns the diff-id. kCorrupt if it differs; then nothing gets a name.
   virtual Result<Digest> Commit(const std::optional<Digest>& expected) = 0;
 };
 
-// Makes a layer's index again from its tar, and a chain's from its layers' (kNotFound if a tar is missing). Both are
-// no-ops if a good index exists already. `diff_ids` lowest first; returns the chain-id.
+// Makes a layer's index again from its tar, and a chain's from its layers' (kNotFound if a tar is missing).
+// Both are no-ops if a good index exists already. `diff_ids` lowest first; returns the chain-id.
 Result<> EnsureLayerIndex(const Store& store, const Digest& diff_id);
 Result<Digest> EnsureChainIndex(const Store& store, const std::vector<Digest>& diff_ids);
 

@@ -26,8 +26,8 @@ void AddLayers(LiveContent* live, const Digest& chain, const std::vector<Digest>
 template <typename Record>
 Result<bool> Usable(const Result<Record>& record) {
   if (record) return true;
-  if (record.error().os_errno == ENOENT || record.error().os_errno == ENOTDIR || record.error().os_errno == 0)
-    return false;
+  for (int harmless : {0, ENOENT, ENOTDIR, EISDIR, ELOOP})
+    if (record.error().os_errno == harmless) return false;
   return std::unexpected(record.error());
 }
 

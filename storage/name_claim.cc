@@ -44,8 +44,10 @@ Result<> ClaimName(const Store& store, const Staging& staging, const std::string
                    const std::string& id) {
   TRY(CheckContainerName(name));
   const std::string path = "names/" + name;
-  if (mkdirat(staging.dirfd(), "claim", 0700) < 0 ||
-      mknodat(staging.dirfd(), ("claim/" + id).c_str(), S_IFREG | 0600, 0) < 0)
+  // Both are there already when another name was tried before.
+  if (mkdirat(staging.dirfd(), "claim", 0700) < 0 && errno != EEXIST)
+    return FailErrno("claim the container name " + name);
+  if (mknodat(staging.dirfd(), ("claim/" + id).c_str(), S_IFREG | 0600, 0) < 0 && errno != EEXIST)
     return FailErrno("claim the container name " + name);
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     auto claimed = RenameAt(staging.dirfd(), "claim", store.root(), path);
@@ -66,8 +68,8 @@ Result<> ClaimName(const Store& store, const Staging& staging, const std::string
 void ReleaseName(const Store& store, const std::string& name, const std::string& id) {
   if (!CheckContainerName(name) || !IsContainerId(id)) return;
   const std::string path = "names/" + name;
-  if (unlinkat(store.root(), (path + "/" + id).c_str(), 0) == 0)
-    unlinkat(store.root(), path.c_str(), AT_REMOVEDIR);  // not if it was claimed again
+  unlinkat(store.root(), (path + "/" + id).c_str(), 0);
+  unlinkat(store.root(), path.c_str(), AT_REMOVEDIR);  // refused if it is claimed again
 }
 
 void ReleaseNamesOf(const Store& store, const std::string& id) {

@@ -4,51 +4,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "engine/base/random.h"
-#include "storage/content.h"
-#include "storage/gc.h"
 
 namespace wolffia {
 namespace {
 
-bool IsStagingId(std::string_view text) {
-  return text.size() == 16 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 Error NotWritable(const Store& store, Error cause) {
   cause.what = "the store " + store.root_path() + " cannot be written: " + cause.what;
   return cause;
-}
-
-// Others may be removing the same tree: then it is gone, which is what was asked for.
-Result<> RemoveShared(int root, const std::string& path) {
-  Result<> removed;
-  for (int attempt = 0; attempt < 10; ++attempt) {
-    removed = RemoveTreeAt(root, path);
-    if (removed || (removed.error().code != Code::kNotFound && removed.error().code != Code::kExists)) break;
-  }
-  return removed;
-}
-
-// The lock is removed last: a directory without a lock is dead.
-Result<> SweepLocked(int root, const std::string& id) {
-  const std::string lock_path = "tmp/" + id + ".lock";
-  auto lock = TRY(FileLock::TryAcquire(root, lock_path));
-  if (!lock) return {};
-  TRY(RemoveShared(root, "tmp/" + id));
-  unlinkat(root, lock_path.c_str(), 0);
-  return {};
-}
-
-Result<> SweepEntry(const Store& store, const std::string& name) {
-  if (name.ends_with(".lock") && IsStagingId(std::string_view(name).substr(0, name.size() - 5)))
-    return SweepLocked(store.root(), name.substr(0, name.size() - 5));
-  if (name.ends_with(".old") || (IsStagingId(name) && !ExistsAt(store.root(), "tmp/" + name + ".lock")))
-    return RemoveShared(store.root(), "tmp/" + name);
-  return {};
 }
 
 }  // namespace
@@ -83,29 +48,23 @@ Result<> Staging::Pin(const Digest& digest) const {
   return {};
 }
 
-Result<> Staging::Sweep(const Store& store) {
-  auto names = TRY(ListDirectory(store.root(), "tmp"));
-  Result<> first;
-  for (const std::string& name : names) {
-    auto swept = SweepEntry(store, name);
-    if (!swept && swept.error().os_errno == EROFS) return {};
-    if (!swept && first) first = std::move(swept);
+Result<> Staging::RemoveTree(const Store& store, const std::string& path) {
+  constexpr int kAttempts = 10;
+  Result<> removed;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    removed = RemoveTreeAt(store.root(), path);
+    if (removed || (removed.error().code != Code::kNotFound && removed.error().code != Code::kExists)) break;
   }
-  // A collection was killed, or runs now: in both cases doing it again is right.
-  if (std::ranges::any_of(names, [](const std::string& name) { return IsAside(name); })) {
-    auto collected = CollectGarbage(store);
-    if (!collected && first) first = std::unexpected(collected.error());
-  }
-  return first;
+  return removed;
 }
 
 Result<> Staging::Discard(const Store& store, const std::string& path) {
   std::string old = "tmp/" + RandomHex(8) + ".old";
   auto renamed = RenameAt(store.root(), path, store.root(), old);
-  if (renamed) return RemoveShared(store.root(), old);
+  if (renamed) return RemoveTree(store, old);
   if (renamed.error().os_errno == ENOENT) return {};
   // A full disk may leave no room for a name in tmp/; removing in place is then all that can be done.
-  if (renamed.error().code == Code::kNoSpace) return RemoveShared(store.root(), path);
+  if (renamed.error().code == Code::kNoSpace) return RemoveTree(store, path);
   return renamed;
 }
 

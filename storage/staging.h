@@ -37,6 +37,9 @@ class Staging {
   // name. What is missing is no error. Needs no space on the disk.
   static Result<> Discard(const Store& store, const std::string& path);
 
+  // Removes a tree of tmp/ that others may be removing at the same time.
+  static Result<> RemoveTree(const Store& store, const std::string& path);
+
   // True while the staging directory of that id is in use.
   static bool IsLive(const Store& store, std::string_view id);
 
