@@ -1,7 +1,7 @@
-// Settings: what the user, the site and the environment decided, and where each value came from. Built-in defaults,
-// then /etc/wolffia/wolffia.toml, then $XDG_CONFIG_HOME/wolffia/wolffia.toml (or --config FILE instead of both), then
-// WOLFFIA_<SECTION>_<KEY>, then flags. An unknown key or a value of the wrong type is an error with file, line, column
-// and key: nothing is ignored.
+// Settings: what the user, the site and the environment decided, and where each value came from. Built-in
+// defaults, then /etc/wolffia/wolffia.toml, then $XDG_CONFIG_HOME/wolffia/wolffia.toml (or --config FILE
+// instead of both), then WOLFFIA_<SECTION>_<KEY>, then flags. An unknown key or a value of the wrong type is
+// an error with file, line, column and key: nothing is ignored.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +15,14 @@
 
 namespace wolffia {
 
-// One registry or prefix, as [[registry]] of registries.conf (containers-registries.conf(5)) and of wolffia.toml.
+// One registry or prefix, as [[registry]] of registries.conf (containers-registries.conf(5)) and of
+// wolffia.toml.
 struct RegistryRule {
-  std::string prefix;    // "docker.io", "example.com/team", "*.example.com"
-  std::string location;  // replaces the prefix; empty: no change
-  bool insecure = false; // plain HTTP and unverified TLS allowed
+  std::string prefix;     // "docker.io", "example.com/team", "*.example.com"
+  std::string location;   // replaces the prefix; empty: no change
+  bool insecure = false;  // plain HTTP and unverified TLS allowed
   bool blocked = false;
-  std::string ca_file;   // wolffia.toml only; besides /etc/{containers,docker}/certs.d/<host>/*.crt
+  std::string ca_file;  // wolffia.toml only; besides /etc/{containers,docker}/certs.d/<host>/*.crt
   struct Mirror {
     std::string location;
     bool insecure = false;
@@ -32,30 +33,35 @@ struct RegistryRule {
 };
 
 struct RegistrySettings {
-  std::vector<std::string> search;  // unqualified-search-registries
-  bool search_is_default = true;    // nobody configured it
+  std::vector<std::string> search;             // unqualified-search-registries
+  bool search_is_default = true;               // nobody configured it
+  std::string search_origin = "default";       // or the file, or "environment"
   std::map<std::string, std::string> aliases;  // short name -> full name
   std::vector<RegistryRule> rules;
 
-  // The rule with the longest matching prefix for domain/path; nullptr if none.
+  // enforcing | permissive | disabled, as containers-registries.conf(5) defines them.
+  std::string short_name_mode = "permissive";
+
+  // The rule with the longest matching prefix for domain/path (which may go on with a tag and a digest);
+  // nullptr if there is none.
   const RegistryRule* RuleFor(std::string_view name) const;
 };
 
 struct Settings {
   // [storage]
   std::string storage_root, storage_runroot;
-  Durability durability = Durability::kSafe;   // storage.durability = "safe" | "volatile"
-  std::string upper = "auto";                  // storage.upper = "auto" | "kernel" (| "fuse")
+  Durability durability = Durability::kSafe;  // storage.durability = "safe" | "volatile"
+  std::string upper = "auto";                 // storage.upper = "auto" | "kernel" (| "fuse")
   // [pull]
-  int parallel_downloads = 4;                  // 1..32
-  int retries = 3;                             // 0..20
+  int parallel_downloads = 4;                    // 1..32
+  int retries = 3;                               // 0..20
   uint64_t max_layer_size = uint64_t{64} << 30;  // bytes; "64GiB" in TOML
-  std::string policy = "missing";              // pull.policy: missing | always | never | newer
+  std::string policy = "missing";                // pull.policy: missing | always | never | newer
   // [run]
-  std::string network = "none";                // run.network: none | host
-  std::vector<std::string> default_ulimits;    // "nofile=1024:4096"
-  std::string seccomp_profile;                 // run.seccomp_profile: a file; empty: built in
-  std::vector<std::string> env;                // run.env
+  std::string network = "none";              // run.network: none | host
+  std::vector<std::string> default_ulimits;  // "nofile=1024:4096"
+  std::string seccomp_profile;               // run.seccomp_profile: a file; empty: built in
+  std::vector<std::string> env;              // run.env
   // [[registry]], registries.*
   RegistrySettings registries;
 
@@ -69,17 +75,29 @@ struct Settings {
 
 struct SettingsFlags {  // global flags
   std::optional<std::string> config, root, runroot;
+  // False for verbs that never resolve an image name (ps, rm, system check): registries.conf is not read
+  // then, so that a mistake in it can't keep them from working.
+  bool registries = true;
 };
 
-Result<Settings> LoadSettings(const Context& context, const SettingsFlags& flags);
+// Where the site's files are. Only tests have others.
+struct SitePaths {
+  std::string wolffia = "/etc/wolffia";        // wolffia.toml
+  std::string containers = "/etc/containers";  // registries.conf, registries.conf.d/
+};
+
+// In paths of [storage] a leading "~" and the words $HOME, $USER and $UID are replaced, so that a site's file
+// can say
+// "/local/$USER/wolffia". Without a file to read it costs microseconds.
+Result<Settings> LoadSettings(const Context& context, const SettingsFlags& flags, const SitePaths& site = {});
 
 // TOML syntax and type errors: "FILE:LINE:COLUMN: KEY: what". Used by both files.
-// registries.conf version 2: CONTAINERS_REGISTRIES_CONF, else $XDG_CONFIG_HOME/containers/registries.conf, else
-// /etc/containers/registries.conf, then registries.conf.d/*.conf beside it. Unknown keys are skipped here (the file is
-// not ours); version 1 is refused by name.
-Result<RegistrySettings> LoadRegistriesConf(const Context& context);
+// registries.conf version 2: CONTAINERS_REGISTRIES_CONF, else $XDG_CONFIG_HOME/containers/registries.conf,
+// else /etc/containers/registries.conf, then registries.conf.d/*.conf beside it (beside the site's file, the
+// user's as well). Unknown keys are skipped here (the file is not ours); version 1 is refused by name.
+Result<RegistrySettings> LoadRegistriesConf(const Context& context, const SitePaths& site = {});
 
-// "64GiB", "10m", "1024", podman's suffixes (b k m g t, with optional i and B; powers of 1024).
+// "64GiB", "10m", "1.5g", "1024", podman's suffixes (b k m g t p, with optional i and B; powers of 1024).
 Result<uint64_t> ParseSize(std::string_view text);
 
 }  // namespace wolffia
