@@ -1,0 +1,1 @@
+wolffia_fuzz(tar LINK wolffia_tar)
