@@ -1,0 +1,1 @@
+wolffia_fuzz(index LINK wolffia_lower_server)
