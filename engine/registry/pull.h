@@ -16,9 +16,9 @@ namespace wolffia {
 
 struct ProgressEvent {
   enum Kind { kResolving, kLayerExists, kLayerProgress, kLayerDone, kRetry, kDone } kind = kResolving;
-  std::string subject;      // image name, or the layer's digest
+  std::string subject;          // image name, or the layer's digest
   int64_t done = 0, total = 0;  // compressed bytes; total 0 if unknown
-  std::string message;      // kRetry: why
+  std::string message;          // kRetry: why
 };
 // May be called from several threads, but never two at once.
 using Progress = std::function<void(const ProgressEvent&)>;
@@ -26,10 +26,10 @@ using Progress = std::function<void(const ProgressEvent&)>;
 struct PullOptions {
   Platform platform = Platform::Host();
   Progress progress;
-  std::optional<bool> tls_verify;   // --tls-verify
-  std::string authfile;             // --authfile; else the usual places
-  std::string credentials;          // --creds user:password
-  std::string cert_dir;             // --cert-dir
+  std::optional<bool> tls_verify;  // --tls-verify
+  std::string authfile;            // --authfile; else the usual places
+  std::string credentials;         // --creds user:password
+  std::string cert_dir;            // --cert-dir
 };
 
 // `source`: an image name (short names by settings), or transport:rest with docker://, oci:DIR[:ref],
@@ -37,13 +37,14 @@ struct PullOptions {
 Result<ImageRecord> PullImage(const Context& context, const Settings& settings, const Store& store,
                               std::string_view source, const PullOptions& options);
 
-// `wolffia load`: every image of a docker-archive or oci-archive file, by what it turns out to be; gzip-ed and zstd-ed
-// archives too. `path` "-" is stdin (spooled into staging). Returns what was loaded.
-Result<std::vector<ImageRecord>> LoadArchive(const Context& context, const Settings& settings, const Store& store,
-                                             const std::string& path, const PullOptions& options);
+// `wolffia load`: every image of a docker-archive or oci-archive file, by what it turns out to be; gzip-ed
+// and zstd-ed archives too. `path` "-" is stdin (spooled into staging). Returns what was loaded.
+Result<std::vector<ImageRecord>> LoadArchive(const Context& context, const Settings& settings,
+                                             const Store& store, const std::string& path,
+                                             const PullOptions& options);
 
-// The built-in image of that short name (share/wolffia/<name>.tar beside the program), loaded as localhost/<name>:latest.
-// kNotFound if there is none.
+// The built-in image of that short name (share/wolffia/<name>.tar beside the program), loaded as
+// localhost/<name>:latest. kNotFound if there is none.
 Result<ImageRecord> LoadBuiltIn(const Context& context, const Settings& settings, const Store& store,
                                 std::string_view short_name);
 
