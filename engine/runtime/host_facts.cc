@@ -9,6 +9,7 @@
 #include "engine/base/file.h"
 #include "engine/base/process.h"
 #include "engine/runtime/text_fields.h"
+#include "engine/runtime/ulimit.h"
 
 namespace wolffia {
 namespace {
@@ -96,6 +97,12 @@ std::string Cgroup2Mount() {
   return "";
 }
 
+// Falls back to the last one of Linux 4.18, the oldest kernel that can run us (CAP_AUDIT_READ).
+int LastCapability() {
+  std::string text = TextOf("/proc/sys/kernel/cap_last_cap");
+  return ParseDecimal<int>(std::string_view(text).substr(0, text.find('\n'))).value_or(37);
+}
+
 }  // namespace
 
 std::string UserNameIn(std::string_view passwd, uint32_t uid) {
@@ -107,16 +114,23 @@ std::string UserNameIn(std::string_view passwd, uint32_t uid) {
   return "";
 }
 
-Result<HostFacts> HostFacts::Gather(const Context& context) {
+HostFacts HostFacts::ForLaunch(const Context& context) {
   HostFacts facts;
   facts.uid = HostUid{getuid()};
   facts.gid = HostGid{getgid()};
-  facts.groups = TRY(Groups());
-  facts.user_name = UserName(getuid());
-  facts.subordinate = Subordinate(context, facts.user_name, getuid());
   facts.newuidmap = FindHelper(context, "newuidmap");
   facts.newgidmap = FindHelper(context, "newgidmap");
   facts.cgroup2_mount = Cgroup2Mount();
+  return facts;
+}
+
+Result<HostFacts> HostFacts::Gather(const Context& context) {
+  HostFacts facts = ForLaunch(context);
+  facts.groups = TRY(Groups());
+  facts.user_name = UserName(getuid());
+  facts.subordinate = Subordinate(context, facts.user_name, getuid());
+  facts.limits = CurrentLimits();
+  facts.last_capability = LastCapability();
   return facts;
 }
 

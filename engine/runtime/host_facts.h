@@ -19,8 +19,12 @@ struct HostFacts {
   SubordinateIds subordinate;
   std::string newuidmap, newgidmap;  // paths; empty: not installed
   std::string cgroup2_mount;         // "/sys/fs/cgroup", "/sys/fs/cgroup/unified", or empty
+  std::vector<SpecRlimit> limits;    // ours: an ordinary user cannot raise the hard ones
+  int last_capability = 40;          // that the kernel knows (CAP_CHECKPOINT_RESTORE)
 
   static Result<HostFacts> Gather(const Context& context);
+  // Only what a launch plan and the map helpers need: ids, helpers, cgroup2_mount. Asks no directory server.
+  static HostFacts ForLaunch(const Context& context);
 };
 
 // The name of `uid` in the text of /etc/passwd; empty if it has no line.

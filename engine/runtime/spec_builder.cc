@@ -1,0 +1,270 @@
+#include "engine/runtime/spec_builder.h"
+
+#include <algorithm>
+
+#include "engine/base/file.h"
+#include "engine/runtime/capability.h"
+#include "engine/runtime/environment.h"
+#include "engine/runtime/passwd.h"
+#include "engine/runtime/seccomp.h"
+#include "engine/runtime/spec_mounts.h"
+#include "engine/runtime/text_fields.h"
+#include "engine/runtime/ulimit.h"
+#include "network/host_files.h"
+
+namespace wolffia {
+namespace {
+
+constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr size_t kMaxEnvFileBytes = 4 << 20;
+constexpr size_t kMaxProfileBytes = 4 << 20;
+
+bool MapsId(const std::vector<SpecIdMapping>& map, uint32_t id) {
+  return std::any_of(map.begin(), map.end(), [&](const SpecIdMapping& m) {
+    return id >= m.container_id && id - m.container_id < m.size;
+  });
+}
+
+// --- Identity
+// ------------------------------------------------------------------------------------------------------
+
+// The image's user files, as they are and as the container gets them.
+struct UserFiles {
+  std::string passwd, group;
+};
+
+Result<std::string> TextOrNothing(const RootFileReader& reader, const char* path) {
+  Result<std::string> text = reader(path);
+  if (text || text.error().code == Code::kNotFound) return text.value_or("");
+  return text;
+}
+
+// The flag, else with keep-id the user who runs us, else the image's user.
+std::string WantedUser(const SpecInputs& in) {
+  if (!in.request.user.empty()) return in.request.user;
+  if (in.ids.keep_id) return std::to_string(in.ids.keep_uid) + ":" + std::to_string(in.ids.keep_gid);
+  return in.image.user;
+}
+
+Result<ContainerUser> ResolveUser(const SpecInputs& in, const UserFiles& files) {
+  ContainerUser user = TRY(LookupUser(WantedUser(in), files.passwd, files.group));
+  auto unmapped = [&](const char* what, uint32_t id) {
+    return Fail(Code::kUnsupported,
+                std::string(what) + " id " + std::to_string(id) +
+                    " is not mapped in the container's user namespace: choose another --user or "
+                    "--userns, or ask an administrator for subordinate ids");
+  };
+  if (!MapsId(in.ids.maps.uids, user.uid)) return unmapped("user", user.uid);
+  if (!MapsId(in.ids.maps.gids, user.gid)) return unmapped("group", user.gid);
+  // In a single-id map the kernel denies setgroups; elsewhere an unmapped group is one that no file can have.
+  std::erase_if(user.additional_gids,
+                [&](uint32_t gid) { return in.ids.maps.single || !MapsId(in.ids.maps.gids, gid); });
+  return user;
+}
+
+bool IsBeneath(const std::string& path, const std::string& directory) {
+  return path == directory || path.starts_with(directory + "/");
+}
+
+// Of a user without an entry: the own home directory where it is mounted at its place, else the working
+// directory.
+std::string HomeWithoutEntry(const Context& context, const SpecInputs& in, const std::string& cwd) {
+  std::string home = in.ids.keep_id ? context.Env("HOME").value_or("") : "";
+  if (home.find_first_of(":\n") == std::string::npos)
+    for (const MountRequest& mount : in.request.mounts)
+      if (home.starts_with('/') && IsBeneath(home, mount.destination)) return home;
+  return cwd.find_first_of(":\n") == std::string::npos ? cwd : "/";
+}
+
+// A name for the entry of a number: the user's own with keep-id, unless the image has another user of that
+// name.
+std::string NameForEntry(const SpecInputs& in, uint32_t uid, const UserFiles& files) {
+  std::string name = in.host.user_name;
+  bool usable = in.ids.keep_id && uid == in.ids.keep_uid && !name.empty() &&
+                name.find_first_of(":\n,") == std::string::npos;
+  if (usable)
+    for (const PasswdEntry& entry : ParsePasswd(files.passwd)) usable = usable && entry.name != name;
+  return usable ? name : std::to_string(uid);
+}
+
+std::string WithLine(std::string text, const std::string& line) {
+  if (!text.empty() && text.back() != '\n') text += '\n';
+  return text + line + "\n";
+}
+
+// Programs ask who they are: a user without an entry gets one, in a copy of the file that is bound over the
+// image's (podman writes the same line into it). `user` gets the entry's home.
+void AddMissingEntries(const Context& context, const SpecInputs& in, const UserFiles& files,
+                       const std::string& cwd, ContainerUser& user, std::map<std::string, std::string>& out) {
+  if (user.uid == 0 || user.in_passwd) return;
+  std::string name = NameForEntry(in, user.uid, files);
+  user.home = HomeWithoutEntry(context, in, cwd);
+  out["passwd"] =
+      WithLine(files.passwd, name + ":*:" + std::to_string(user.uid) + ":" + std::to_string(user.gid) + ":" +
+                                 name + ":" + user.home + ":/bin/sh");
+  if (!user.gid_in_group) {
+    std::vector<GroupEntry> groups = ParseGroup(files.group);
+    bool taken =
+        std::any_of(groups.begin(), groups.end(), [&](const GroupEntry& g) { return g.name == name; });
+    std::string group = taken ? std::to_string(user.gid) : name;
+    out["group"] = WithLine(files.group, group + ":x:" + std::to_string(user.gid) + ":" + name);
+  }
+}
+
+// --- Process
+// -------------------------------------------------------------------------------------------------------
+
+Result<std::vector<std::string>> Arguments(const SpecInputs& in) {
+  std::vector<std::string> args = in.request.entrypoint.value_or(in.image.entrypoint);
+  std::erase_if(args, [only = args.size() == 1](const std::string& a) { return only && a.empty(); });
+  const std::vector<std::string>& image_command = in.image.cmd;
+  // An entrypoint of the user's own does not fit the image's arguments.
+  const std::vector<std::string> none;
+  const std::vector<std::string>& rest =
+      !in.request.command.empty() ? in.request.command : (in.request.entrypoint ? none : image_command);
+  args.insert(args.end(), rest.begin(), rest.end());
+  if (args.empty())
+    return Fail(Code::kInvalid, "no command or entrypoint provided, and no CMD or ENTRYPOINT from image");
+  if (in.request.init) args.insert(args.begin(), {kInitInside, "--"});
+  return args;
+}
+
+Result<std::string> WorkingDirectory(const SpecInputs& in) {
+  if (!in.request.working_dir.empty()) {
+    if (!in.request.working_dir.starts_with('/'))
+      return Fail(Code::kInvalid, "--workdir " + in.request.working_dir + ": must be an absolute path");
+    return in.request.working_dir;
+  }
+  if (in.image.working_dir.empty()) return std::string("/");
+  return in.image.working_dir.starts_with('/') ? in.image.working_dir : "/" + in.image.working_dir;
+}
+
+Result<std::vector<std::string>> Variables(const Context& context, const SpecInputs& in,
+                                           const std::string& hostname, const ContainerUser& user) {
+  Environment env;
+  env.Set("PATH", kDefaultPath);
+  env.Set("container", "wolffia");
+  for (const std::string& entry : in.image.env)
+    if (entry.find('=') != std::string::npos)  // a bare name must not take ours
+      TRY_WITH(env.Apply(entry, context), "image");
+  for (const std::string& entry : in.settings.env) TRY_WITH(env.Apply(entry, context), "run.env");
+  for (const std::string& path : in.request.env_files) {
+    std::string text = TRY_WITH(ReadFile(path, kMaxEnvFileBytes), "--env-file");
+    TRY_WITH(env.ApplyFile(text, path, context), "--env-file");
+  }
+  for (const std::string& entry : in.request.env) TRY_WITH(env.Apply(entry, context), "--env");
+  env.SetDefault("HOSTNAME", hostname);
+  env.SetDefault("HOME", user.home);
+  return env.entries();
+}
+
+Result<SpecCapabilities> Capabilities(const SpecInputs& in, const ContainerUser& user) {
+  SpecCapabilities capabilities;
+  capabilities.bounding =
+      TRY(ContainerCapabilities(in.request.cap_add, in.request.cap_drop, in.host.last_capability));
+  // Ambient and inheritable stay empty: a program that gives root up keeps nothing (CVE-2022-24769).
+  if (user.uid == 0) capabilities.effective = capabilities.permitted = capabilities.bounding;
+  return capabilities;
+}
+
+Result<std::optional<SpecSeccomp>> Seccomp(const SpecInputs& in, const std::vector<std::string>& bounding) {
+  std::string source = in.request.seccomp.value_or(in.settings.seccomp_profile);
+  if (source == "unconfined") return std::optional<SpecSeccomp>();
+  if (source.empty()) return std::optional<SpecSeccomp>(DefaultSeccomp(bounding));
+  std::string text = TRY_WITH(ReadFile(source, kMaxProfileBytes), "seccomp profile");
+  return std::optional<SpecSeccomp>(
+      TRY_WITH(ParseSeccompProfile(text, bounding), "seccomp profile " + source));
+}
+
+Result<SpecProcess> Process(const Context& context, const SpecInputs& in, const std::string& hostname,
+                            const std::string& cwd, const ContainerUser& user) {
+  SpecProcess process;
+  process.user = {.uid = user.uid, .gid = user.gid, .umask = 022, .additional_gids = user.additional_gids};
+  process.args = TRY(Arguments(in));
+  process.env = TRY(Variables(context, in, hostname, user));
+  process.cwd = cwd;
+  process.capabilities = TRY(Capabilities(in, user));
+  process.rlimits = TRY(ContainerLimits(in.request.ulimits, in.settings.default_ulimits, in.host.limits));
+  process.no_new_privileges = in.request.no_new_privileges;
+  return process;
+}
+
+// --- Names and files
+// -----------------------------------------------------------------------------------------------
+
+// It goes into /etc/hosts and the kernel takes 64 bytes: nothing but what a host name may have.
+Result<std::string> Hostname(const SpecInputs& in) {
+  const std::string& name = in.request.hostname;
+  if (name.empty()) return in.container_id.substr(0, 12);
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+  if (name.size() > 64 || name.find_first_not_of(kAllowed) != std::string::npos)
+    return Fail(Code::kInvalid,
+                "--hostname " + name + ": at most 64 letters, digits, dots, hyphens and underscores");
+  return name;
+}
+
+std::string ContainerEnv(const SpecInputs& in) {
+  std::string text = "engine=\"wolffia-" WOLFFIA_VERSION "\"\n";
+  if (!in.request.name.empty()) text += "name=\"" + in.request.name + "\"\n";
+  return text + "id=\"" + in.container_id + "\"\nrootless=1\n";
+}
+
+void AddHostFiles(const SpecInputs& in, const std::string& hostname,
+                  std::map<std::string, std::string>& files) {
+  HostFilesRequest request{.hostname = hostname, .host_network = in.request.network == "host"};
+  files["hosts"] = MakeHosts(request);
+  files["hostname"] = MakeHostname(request);
+  if (std::optional<std::string> text = MakeResolvConf(request)) files["resolv.conf"] = std::move(*text);
+  files["containerenv"] = ContainerEnv(in);
+}
+
+Result<std::vector<SpecMount>> Mounts(const SpecInputs& in, const std::map<std::string, std::string>& files) {
+  MountInputs inputs{.request = in.request,
+                     .image_volumes = {in.image.volumes.begin(), in.image.volumes.end()},
+                     .cgroup2 = in.host.cgroup2_mount == "/sys/fs/cgroup",
+                     .tty_group = MapsId(in.ids.maps.gids, 5),
+                     .files = {},
+                     .init_path = in.request.init ? in.init_path : ""};
+  for (const auto& [name, content] : files)
+    inputs.files.emplace_back(in.container_dir + "/" + name,
+                              name == "containerenv" ? "/run/.containerenv" : "/etc/" + name);
+  return BuildMounts(inputs);
+}
+
+std::vector<SpecNamespace> Namespaces(const SpecInputs& in) {
+  std::vector<SpecNamespace> namespaces;
+  for (const char* type : {"user", "mount", "pid", "ipc", "uts", "cgroup"}) namespaces.push_back({type, ""});
+  if (in.request.network != "host") namespaces.push_back({"network", ""});
+  return namespaces;
+}
+
+}  // namespace
+
+Result<BuiltSpec> BuildSpec(const Context& context, const SpecInputs& inputs) {
+  if (inputs.request.network != "none" && inputs.request.network != "host")
+    return Fail(Code::kUnsupported,
+                "--network " + inputs.request.network + ": not supported yet (none and host are)");
+  BuiltSpec built;
+  RuntimeSpec& spec = built.spec;
+  UserFiles files{
+      .passwd = TRY_WITH(TextOrNothing(inputs.root_file, "/etc/passwd"), "look up the user"),
+      .group = TRY_WITH(TextOrNothing(inputs.root_file, "/etc/group"), "look up the user's groups")};
+  ContainerUser user = TRY(ResolveUser(inputs, files));
+  std::string cwd = TRY(WorkingDirectory(inputs));
+  spec.hostname = TRY(Hostname(inputs));
+  AddMissingEntries(context, inputs, files, cwd, user, built.files);
+  AddHostFiles(inputs, spec.hostname, built.files);
+  spec.process = TRY(Process(context, inputs, spec.hostname, cwd, user));
+  spec.root_readonly = inputs.request.read_only;
+  spec.mounts = TRY(Mounts(inputs, built.files));
+  spec.annotations = inputs.request.annotations;
+  spec.uid_mappings = inputs.ids.maps.uids;
+  spec.gid_mappings = inputs.ids.maps.gids;
+  spec.namespaces = Namespaces(inputs);
+  spec.masked_paths = MaskedPaths();
+  spec.readonly_paths = ReadonlyPaths();
+  spec.seccomp = TRY(Seccomp(inputs, spec.process.capabilities.bounding));
+  return built;
+}
+
+}  // namespace wolffia

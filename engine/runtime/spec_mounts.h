@@ -1,0 +1,33 @@
+// SpecMounts: every mount of a container in the order in which the runtime makes them: the ones that each
+// container has (/proc, /sys, /dev ...), the files of its directory (/etc/hosts ...), and those that were
+// asked for.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "engine/oci/runtime_spec.h"
+#include "engine/runtime/run_request.h"
+
+namespace wolffia {
+
+struct MountInputs {
+  const RunRequest& request;
+  std::vector<std::string> image_volumes;                  // paths in the container, as the image spells them
+  bool cgroup2 = false;                                    // the host's /sys/fs/cgroup is cgroup v2 only
+  bool tty_group = true;                                   // gid 5 is mapped
+  std::vector<std::pair<std::string, std::string>> files;  // host file -> path in the container
+  std::string init_path;                                   // empty: no --init
+};
+
+inline constexpr const char* kInitInside = "/dev/wolffia-init";
+
+// A mount that was asked for replaces ours at the same place. kInvalid "duplicate mount destination" for two
+// at one place; kNotFound for a bind whose source is missing.
+Result<std::vector<SpecMount>> BuildMounts(const MountInputs& inputs);
+
+std::vector<std::string> MaskedPaths();
+std::vector<std::string> ReadonlyPaths();
+
+}  // namespace wolffia
