@@ -10,13 +10,17 @@ namespace {
 bool ChecksumHolds(std::string_view block) {
   int64_t stored = 0;
   if (!ParseTarNumber(block.substr(148, 8), stored)) return false;
-  int64_t as_unsigned = 8 * ' ', as_signed = 8 * ' ';
-  for (size_t i = 0; i < kTarBlock; ++i) {
-    if (i >= 148 && i < 156) continue;
-    as_unsigned += static_cast<unsigned char>(block[i]);
-    as_signed += static_cast<signed char>(block[i]);
-  }
-  return stored == as_unsigned || stored == as_signed;
+  auto add = [&](size_t from, size_t to, uint32_t& sum, uint32_t& high) {
+    for (size_t i = from; i < to; ++i) {
+      auto byte = static_cast<unsigned char>(block[i]);
+      sum += byte;
+      high += byte >> 7;
+    }
+  };
+  uint32_t sum = 8 * ' ', high = 0;
+  add(0, 148, sum, high);
+  add(156, kTarBlock, sum, high);
+  return stored == sum || stored == int64_t{sum} - 256 * int64_t{high};
 }
 
 std::string_view TextField(std::string_view block, size_t at, size_t size) {
@@ -90,7 +94,6 @@ Result<TarHeader> ParseTarHeader(std::string_view block) {
   if (!numbers) return Fail(Code::kCorrupt, "a number in a tar header is malformed");
   if (h.size < 0) return Fail(Code::kCorrupt, "a tar header has a negative size");
   h.mode = static_cast<uint32_t>(mode & 07777);
-  if (h.type == '\0') h.type = h.name.ends_with('/') ? '5' : '0';
   return h;
 }
 

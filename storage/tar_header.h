@@ -16,7 +16,7 @@ inline constexpr size_t kTarBlock = 512;
 struct TarHeader {
   std::string name;
   std::string link_name;
-  char type = '0';  // typeflag; '\0' is given as '0', or as '5' if the name ends in a slash
+  char type = '0';  // typeflag
   bool gnu = false;
   uint32_t mode = 0;  // permissions only
   int64_t uid = 0, gid = 0, size = 0, mtime = 0;

@@ -189,6 +189,7 @@ Result<> TarReader::State::ApplyMeta() {
   if (long_link) header.link_name = std::move(*long_link);
   long_name.reset();
   long_link.reset();
+  if (header.type == '\0') header.type = header.name.ends_with('/') ? '5' : '0';  // V7
   if (header.name.size() > limits.path_bytes || header.link_name.size() > limits.path_bytes)
     return Fail(Code::kInvalid, "\"" + Printable(header.name) + "\" has a path longer than " +
                                     std::to_string(limits.path_bytes) + " bytes");

@@ -39,43 +39,21 @@
 
 #include "storage/overlay/index_writer.h"
 #include "storage/overlay/layer_path.h"
+#include "storage/overlay/layer_tree.h"
 
 namespace wolffia {
 namespace {
 
-constexpr size_t kMaxNodes = 16 << 20;       // bounds memory against short entries that imply deep paths
-constexpr int kMaxSymlinks = 40;             // as the kernel
-constexpr size_t kMaxLinkComponents = 1024;  // put into one walk by symlinks
-constexpr size_t kMaxXattrName = 255;        // XATTR_NAME_MAX
-constexpr size_t kMaxXattrValue = 65536;     // XATTR_SIZE_MAX
+constexpr size_t kMaxEntries = 16 << 20;  // of a layer, those that were replaced included
+constexpr size_t kMaxXattrName = 255;     // XATTR_NAME_MAX
+constexpr size_t kMaxXattrValue = 65536;  // XATTR_SIZE_MAX
+constexpr size_t kMaxXattrNames = 65536;  // XATTR_LIST_MAX, of all names with their terminators
 constexpr uint64_t kMaxOffset = std::numeric_limits<int64_t>::max();
 
-// A name in a directory: an entry of this layer, a whiteout, or both.
-struct Slot {
-  uint32_t node = kNoNode;
-  bool whiteout = false;
-};
-using Children = std::map<std::string, Slot, std::less<>>;
+using Payload = LayerTree::Payload;
 
-// What only some nodes have.
-struct Payload {
-  std::string target;
-  std::vector<IndexExtent> extents;
-  std::vector<std::pair<std::string, std::string>> xattrs;
-};
-
-struct TreeNode {
-  IndexNode fields{};  // nlink counts names while the tree is made; parent is that of a directory
-  std::unique_ptr<Payload> payload;
-  std::unique_ptr<Children> children;
-};
-
-std::unexpected<Error> Invalid(std::string_view path, const std::string& why) {
+std::unexpected<Error> Invalid(std::string_view path, const char* why) {
   return Fail(Code::kInvalid, "\"" + Printable(path) + "\" " + why);
-}
-
-bool IsDirectory(const TreeNode& node) {
-  return S_ISDIR(node.fields.mode);
 }
 
 bool KeepsXattr(std::string_view name) {
@@ -86,7 +64,9 @@ Result<> CheckEntry(const LayerEntry& entry) {
   auto invalid = [&](const char* why) { return Invalid(entry.path, why); };
   if (entry.uid == kNoNode || entry.gid == kNoNode) return invalid("has an impossible owner");
   if (entry.mtime_nsec >= 1'000'000'000) return invalid("has an impossible time");
+  size_t names = 0;
   for (const auto& [name, value] : entry.xattrs) {
+    if ((names += name.size() + 1) > kMaxXattrNames) return invalid("has too many extended attributes");
     if (name.empty() || name.size() > kMaxXattrName || name.find('\0') != name.npos)
       return invalid("has an extended attribute with an impossible name");
     if (value.size() > kMaxXattrValue) return invalid("has an extended attribute over 64 KiB");
@@ -149,238 +129,26 @@ IndexNode FieldsOf(const LayerEntry& entry) {
 
 }  // namespace
 
-struct IndexBuilder::Tree {
-  std::vector<TreeNode> nodes;  // a directory comes after its parent; one that no name refers to is dead
+struct IndexBuilder::State {
+  LayerTree tree;
   std::vector<std::string_view> components, target_components;  // of the entry at hand
   // Tars list a directory's files one after another: the directory of the entry before, by its raw spelling.
   std::string recent_prefix;
   uint32_t recent = kNoNode;
 
-  // One part of a path that is being walked, and whether a symlink put it there.
-  struct Step {
-    std::string_view name;
-    bool from_link;
-  };
-  std::vector<Step> steps;
-
-  Tree() { NewDirectory(0); }
-
-  uint32_t NewNode(IndexNode fields) {
-    nodes.push_back({fields, nullptr, nullptr});
-    return static_cast<uint32_t>(nodes.size() - 1);
-  }
-
-  uint32_t NewDirectory(uint32_t parent) {
-    IndexNode fields{};
-    fields.mode = S_IFDIR | 0755;
-    fields.flags = kNodeImplicit;
-    fields.parent = parent;
-    uint32_t n = NewNode(fields);
-    nodes[n].children = std::make_unique<Children>();
-    return n;
-  }
-
-  // The directory that `parents` lead to. With `create`, what is missing is implied; without, kNoNode.
-  Result<uint32_t> Walk(std::span<const std::string_view> parents, bool create);
-  // Puts a symlink's target in front of the steps that are left. False: too many.
-  bool FollowLink(uint32_t link, uint32_t& directory, int& links, size_t& inserted);
-  Result<> AddDirectory(LayerEntry& entry, uint32_t parent, std::string_view name);
-  Result<> AddHardLink(const LayerEntry& entry, uint32_t parent, std::string_view name);
-  Result<> AddWhiteout(const LayerEntry& entry, uint32_t parent, std::string_view name);
-  Result<> AddAt(LayerEntry& entry, uint32_t parent, std::string_view name);
-  Result<> SetRoot(LayerEntry& entry);
   // Splits the entry's path and finds its directory; nullopt for aufs metadata, which is skipped.
   Result<std::optional<uint32_t>> ParentOf(const LayerEntry& entry);
-  Slot& SlotOf(uint32_t parent, std::string_view name) {
-    Children& children = *nodes[parent].children;
-    auto at = children.lower_bound(name);
-    if (at == children.end() || at->first != name) at = children.emplace_hint(at, name, Slot{});
-    return at->second;
+  Result<> AddRoot(LayerEntry& entry);
+  Result<> AddAt(LayerEntry& entry, uint32_t parent, std::string_view name);
+  Result<> AddWhiteout(const LayerEntry& entry, uint32_t parent, std::string_view name);
+  Result<> AddHardLink(const LayerEntry& entry, uint32_t parent, std::string_view name);
+  void AddDirectory(LayerEntry& entry, uint32_t parent, std::string_view name);
+  void Assign(uint32_t parent, std::string_view name, uint32_t node) {
+    if (tree.Assign(parent, name, node)) recent = kNoNode;
   }
-  void Assign(uint32_t parent, std::string_view name, uint32_t node);
-  void DropName(uint32_t node);
-  std::vector<bool> DirectoriesWithEntries() const;
-  void WriteDirectory(IndexWriter& writer, uint32_t tree_node, uint32_t out,
-                      const std::vector<bool>& has_entries, std::vector<std::pair<uint32_t, uint32_t>>& queue,
-                      std::vector<uint32_t>& written);
-  uint32_t WriteNode(IndexWriter& writer, const TreeNode& node, bool opaque) const;
 };
 
-Result<uint32_t> IndexBuilder::Tree::Walk(std::span<const std::string_view> parents, bool create) {
-  steps.clear();
-  for (size_t i = parents.size(); i > 0; --i) steps.push_back({parents[i - 1], false});
-  uint32_t directory = 0;
-  int links = 0;
-  size_t inserted = 0;
-  while (!steps.empty()) {
-    Step step = steps.back();
-    steps.pop_back();
-    if (step.name == "..") {  // only a symlink's target still has one
-      directory = nodes[directory].fields.parent;
-      continue;
-    }
-    Children& children = *nodes[directory].children;
-    auto at = children.lower_bound(step.name);
-    bool found = at != children.end() && at->first == step.name;
-    if (!found || at->second.node == kNoNode) {
-      if (!create) return kNoNode;
-      if (step.from_link)
-        return Invalid(step.name, "is where a symbolic link on the path leads, and is not in this layer");
-      if (nodes.size() >= kMaxNodes) return Invalid(step.name, "is one directory too many for a layer");
-      if (!found) at = children.emplace_hint(at, step.name, Slot{});
-      uint32_t made = NewDirectory(directory);  // `at` stays valid: only the vector of nodes moves
-      nodes[made].fields.nlink = 1;
-      at->second.node = directory = made;
-      continue;
-    }
-    uint32_t next = at->second.node;
-    if (IsDirectory(nodes[next])) {
-      directory = next;
-    } else if (S_ISLNK(nodes[next].fields.mode) && (nodes[next].fields.flags & kNodeLowerLink) == 0) {
-      if (!FollowLink(next, directory, links, inserted))
-        return Invalid(step.name, "is one symbolic link too many");
-    } else if (create) {
-      return Invalid(step.name, "is not a directory, but the layer has names below it");
-    } else {
-      return kNoNode;
-    }
-  }
-  return directory;
-}
-
-bool IndexBuilder::Tree::FollowLink(uint32_t link, uint32_t& directory, int& links, size_t& inserted) {
-  std::string_view target = nodes[link].payload->target;
-  if (++links > kMaxSymlinks) return false;
-  if (target.starts_with('/')) directory = 0;
-  size_t first = steps.size();
-  for (size_t at = 0; at < target.size();) {
-    size_t end = std::min(target.find('/', at), target.size());
-    std::string_view name = target.substr(at, end - at);
-    at = end + 1;
-    if (name.empty() || name == ".") continue;
-    if (++inserted > kMaxLinkComponents) return false;
-    steps.push_back({name, true});
-  }
-  std::reverse(steps.begin() + static_cast<std::ptrdiff_t>(first), steps.end());
-  return true;
-}
-
-// Takes one name of a node away; with the last one the node and all that is below it are gone.
-void IndexBuilder::Tree::DropName(uint32_t node) {
-  std::vector<uint32_t> dropped = {node};
-  while (!dropped.empty()) {
-    TreeNode& n = nodes[dropped.back()];
-    dropped.pop_back();
-    if (--n.fields.nlink > 0) continue;
-    if (n.children)
-      for (const auto& [name, slot] : *n.children)
-        if (slot.node != kNoNode) dropped.push_back(slot.node);
-    n.payload.reset();
-    n.children.reset();
-  }
-}
-
-// Gives the name to `node`, which replaces what had it.
-void IndexBuilder::Tree::Assign(uint32_t parent, std::string_view name, uint32_t node) {
-  Slot& slot = SlotOf(parent, name);
-  ++nodes[node].fields.nlink;
-  uint32_t before = std::exchange(slot.node, node);
-  if (before == kNoNode) return;
-  recent = kNoNode;
-  DropName(before);
-}
-
-Result<> IndexBuilder::Tree::SetRoot(LayerEntry& entry) {
-  if (!S_ISDIR(entry.mode) || entry.hard_link) return Invalid(entry.path, "is the root, but not a directory");
-  IndexNode fields = FieldsOf(entry);
-  fields.flags = nodes[0].fields.flags & kNodeOpaque;
-  nodes[0].fields = fields;
-  nodes[0].payload = PayloadOf(entry);
-  return {};
-}
-
-Result<> IndexBuilder::Tree::AddDirectory(LayerEntry& entry, uint32_t parent, std::string_view name) {
-  uint32_t n = SlotOf(parent, name).node;
-  if (n == kNoNode || !IsDirectory(nodes[n])) {
-    n = NewDirectory(parent);
-    Assign(parent, name, n);
-  }
-  IndexNode& fields = nodes[n].fields;
-  auto [nlink, flags] = std::pair(fields.nlink, fields.flags);
-  fields = FieldsOf(entry);
-  fields.nlink = nlink;
-  fields.flags = flags & kNodeOpaque;
-  fields.parent = parent;
-  nodes[n].payload = PayloadOf(entry);
-  return {};
-}
-
-Result<> IndexBuilder::Tree::AddHardLink(const LayerEntry& entry, uint32_t parent, std::string_view name) {
-  TRY_WITH(SplitLayerPath(entry.link_target, target_components),
-           "hard link \"" + Printable(entry.path) + "\"");
-  if (target_components.empty()) return Invalid(entry.path, "is a hard link to the root directory");
-  std::span<const std::string_view> parents(target_components.data(), target_components.size() - 1);
-  uint32_t directory = TRY_WITH(Walk(parents, false), "hard link \"" + Printable(entry.path) + "\"");
-  if (directory != kNoNode) {
-    const Children& children = *nodes[directory].children;
-    auto at = children.find(target_components.back());
-    if (at != children.end() && at->second.node != kNoNode) {
-      uint32_t target = at->second.node;
-      if (IsDirectory(nodes[target])) return Invalid(entry.path, "is a hard link to a directory");
-      Assign(parent, name, target);
-      return {};
-    }
-  }
-  auto payload = std::make_unique<Payload>();
-  for (std::string_view part : target_components) {
-    if (!payload->target.empty()) payload->target += '/';
-    payload->target += part;
-  }
-  if (payload->target.size() > kMaxTargetBytes)
-    return Invalid(entry.path, "is a hard link with too long a target");
-  IndexNode fields{};
-  fields.mode = S_IFLNK | 0777;
-  fields.flags = kNodeLowerLink;
-  uint32_t n = NewNode(fields);
-  nodes[n].payload = std::move(payload);
-  Assign(parent, name, n);
-  return {};
-}
-
-Result<> IndexBuilder::Tree::AddWhiteout(const LayerEntry& entry, uint32_t parent, std::string_view name) {
-  if (name.empty() || name == "." || name == "..") return Invalid(entry.path, "is a whiteout of no name");
-  SlotOf(parent, name).whiteout = true;
-  return {};
-}
-
-Result<> IndexBuilder::Tree::AddAt(LayerEntry& entry, uint32_t parent, std::string_view name) {
-  switch (KindOfName(name)) {
-    case NameKind::kMetadata:
-      return {};
-    case NameKind::kOpaque:
-      nodes[parent].fields.flags |= kNodeOpaque;
-      return {};
-    case NameKind::kWhiteout:
-      if (S_ISDIR(entry.mode) && !entry.hard_link)
-        return Invalid(entry.path, "is a directory with the name of a whiteout");
-      return AddWhiteout(entry, parent, WhitedOutName(name));
-    case NameKind::kEntry:
-      break;
-  }
-  if (entry.hard_link) return AddHardLink(entry, parent, name);
-  if (S_ISCHR(entry.mode) && entry.rdev == 0) {
-    Slot& slot = SlotOf(parent, name);
-    slot.whiteout = true;
-    return {};
-  }
-  if (S_ISDIR(entry.mode)) return AddDirectory(entry, parent, name);
-  uint32_t n = NewNode(FieldsOf(entry));
-  nodes[n].payload = PayloadOf(entry);
-  Assign(parent, name, n);
-  return {};
-}
-
-Result<std::optional<uint32_t>> IndexBuilder::Tree::ParentOf(const LayerEntry& entry) {
+Result<std::optional<uint32_t>> IndexBuilder::State::ParentOf(const LayerEntry& entry) {
   std::string_view prefix = entry.path;
   size_t slash = prefix.rfind('/');
   prefix = slash == prefix.npos ? std::string_view() : prefix.substr(0, slash);
@@ -399,7 +167,7 @@ Result<std::optional<uint32_t>> IndexBuilder::Tree::ParentOf(const LayerEntry& e
     if (kind == NameKind::kMetadata) return std::optional<uint32_t>();
     if (kind != NameKind::kEntry) return Invalid(entry.path, "is below the name of a whiteout");
   }
-  uint32_t parent = TRY_WITH(Walk(parents, true), "\"" + Printable(entry.path) + "\"");
+  uint32_t parent = TRY_WITH(tree.Walk(parents, true), "\"" + Printable(entry.path) + "\"");
   if (plain) {
     recent_prefix = prefix;
     recent = parent;
@@ -407,76 +175,94 @@ Result<std::optional<uint32_t>> IndexBuilder::Tree::ParentOf(const LayerEntry& e
   return parent;
 }
 
-IndexBuilder::IndexBuilder() : tree_(std::make_unique<Tree>()) {}
+Result<> IndexBuilder::State::AddRoot(LayerEntry& entry) {
+  if (!S_ISDIR(entry.mode) || entry.hard_link) return Invalid(entry.path, "is the root, but not a directory");
+  tree.SetDirectory(0, FieldsOf(entry), PayloadOf(entry));
+  return {};
+}
+
+Result<> IndexBuilder::State::AddAt(LayerEntry& entry, uint32_t parent, std::string_view name) {
+  switch (KindOfName(name)) {
+    case NameKind::kMetadata:
+      return {};
+    case NameKind::kOpaque:
+      tree.SetOpaque(parent);
+      return {};
+    case NameKind::kWhiteout:
+      return AddWhiteout(entry, parent, WhitedOutName(name));
+    case NameKind::kEntry:
+      break;
+  }
+  if (entry.hard_link) return AddHardLink(entry, parent, name);
+  if (S_ISCHR(entry.mode) && entry.rdev == 0) {
+    tree.SetWhiteout(parent, name);
+  } else if (S_ISDIR(entry.mode)) {
+    AddDirectory(entry, parent, name);
+  } else {
+    Assign(parent, name, tree.NewNode(FieldsOf(entry), PayloadOf(entry)));
+  }
+  return {};
+}
+
+Result<> IndexBuilder::State::AddWhiteout(const LayerEntry& entry, uint32_t parent, std::string_view name) {
+  if (S_ISDIR(entry.mode) && !entry.hard_link)
+    return Invalid(entry.path, "is a directory with the name of a whiteout");
+  if (name.empty() || name == "." || name == "..") return Invalid(entry.path, "is a whiteout of no name");
+  tree.SetWhiteout(parent, name);
+  return {};
+}
+
+void IndexBuilder::State::AddDirectory(LayerEntry& entry, uint32_t parent, std::string_view name) {
+  uint32_t n = tree.Find(parent, name);
+  if (n == kNoNode || !tree.IsDirectory(n)) {
+    n = tree.NewDirectory(parent);
+    Assign(parent, name, n);
+  }
+  tree.SetDirectory(n, FieldsOf(entry), PayloadOf(entry));
+}
+
+Result<> IndexBuilder::State::AddHardLink(const LayerEntry& entry, uint32_t parent, std::string_view name) {
+  std::string context = "hard link \"" + Printable(entry.path) + "\"";
+  TRY_WITH(SplitLayerPath(entry.link_target, target_components), context);
+  if (target_components.empty()) return Invalid(entry.path, "is a hard link to the root directory");
+  std::span<const std::string_view> parents(target_components.data(), target_components.size() - 1);
+  uint32_t directory = TRY_WITH(tree.Walk(parents, false), context);
+  uint32_t target = directory == kNoNode ? kNoNode : tree.Find(directory, target_components.back());
+  if (target != kNoNode) {
+    if (tree.IsDirectory(target)) return Invalid(entry.path, "is a hard link to a directory");
+    Assign(parent, name, target);
+    return {};
+  }
+  auto payload = std::make_unique<Payload>();
+  for (std::string_view part : target_components) {
+    if (!payload->target.empty()) payload->target += '/';
+    payload->target += part;
+  }
+  if (payload->target.size() > kMaxTargetBytes)
+    return Invalid(entry.path, "is a hard link with too long a target");
+  IndexNode fields{};
+  fields.mode = S_IFLNK | 0777;
+  fields.flags = kNodeLowerLink;
+  Assign(parent, name, tree.NewNode(fields, std::move(payload)));
+  return {};
+}
+
+IndexBuilder::IndexBuilder() : state_(std::make_unique<State>()) {}
 IndexBuilder::~IndexBuilder() = default;
 
 Result<> IndexBuilder::Add(LayerEntry entry) {
   if (!entry.hard_link) TRY(CheckEntry(entry));
-  if (tree_->nodes.size() >= kMaxNodes) return Invalid(entry.path, "is one entry too many for a layer");
-  auto parent = TRY(tree_->ParentOf(entry));
+  if (state_->tree.node_count() >= kMaxEntries)
+    return Invalid(entry.path, "is one entry too many for a layer");
+  auto parent = TRY(state_->ParentOf(entry));
   if (!parent) return {};
-  if (tree_->components.empty()) return tree_->SetRoot(entry);
-  return tree_->AddAt(entry, *parent, tree_->components.back());
-}
-
-// For each directory: whether this layer has an entry for it or for something below it.
-std::vector<bool> IndexBuilder::Tree::DirectoriesWithEntries() const {
-  std::vector<bool> result(nodes.size());
-  for (size_t n = nodes.size(); n-- > 0;) {
-    if (!nodes[n].children) continue;
-    bool any = (nodes[n].fields.flags & kNodeImplicit) == 0;
-    for (auto at = nodes[n].children->begin(); !any && at != nodes[n].children->end(); ++at) {
-      uint32_t child = at->second.node;
-      any = child != kNoNode && (!nodes[child].children || result[child]);
-    }
-    result[n] = any;
-  }
-  return result;
-}
-
-uint32_t IndexBuilder::Tree::WriteNode(IndexWriter& writer, const TreeNode& node, bool opaque) const {
-  IndexNode fields = node.fields;
-  if (opaque) fields.flags |= kNodeOpaque;
-  uint32_t out = writer.AddNode(fields);
-  if (!node.payload) return out;
-  if (S_ISLNK(fields.mode)) writer.SetTarget(out, node.payload->target);
-  if (!node.payload->extents.empty()) writer.SetExtents(out, node.payload->extents);
-  for (const auto& [name, value] : node.payload->xattrs) writer.AddXattr(out, name, value);
-  return out;
-}
-
-void IndexBuilder::Tree::WriteDirectory(IndexWriter& writer, uint32_t tree_node, uint32_t out,
-                                        const std::vector<bool>& has_entries,
-                                        std::vector<std::pair<uint32_t, uint32_t>>& queue,
-                                        std::vector<uint32_t>& written) {
-  writer.BeginDirectory(out);
-  for (const auto& [name, slot] : *nodes[tree_node].children) {
-    uint32_t n = slot.node;
-    bool directory = n != kNoNode && IsDirectory(nodes[n]);
-    if (slot.whiteout && (n == kNoNode || (directory && !has_entries[n]))) {
-      IndexNode whiteout{};
-      whiteout.flags = kNodeWhiteout;
-      writer.AddDirent(name, writer.AddNode(whiteout));
-    } else if (n != kNoNode) {
-      if (written[n] == kNoNode) {
-        written[n] = WriteNode(writer, nodes[n], directory && slot.whiteout);
-        if (directory) queue.emplace_back(n, written[n]);
-      }
-      writer.AddDirent(name, written[n]);
-    }
-  }
+  if (state_->components.empty()) return state_->AddRoot(entry);
+  return state_->AddAt(entry, *parent, state_->components.back());
 }
 
 Result<std::string> IndexBuilder::Finish() {
   IndexWriter writer;
-  std::vector<bool> has_entries = tree_->DirectoriesWithEntries();
-  std::vector<uint32_t> written(tree_->nodes.size(), kNoNode);
-  written[0] = tree_->WriteNode(writer, tree_->nodes[0], false);
-  std::vector<std::pair<uint32_t, uint32_t>> queue = {{0, written[0]}};
-  for (size_t at = 0; at < queue.size(); ++at) {
-    auto [tree_node, out] = queue[at];
-    tree_->WriteDirectory(writer, tree_node, out, has_entries, queue, written);
-  }
+  state_->tree.Write(writer);
   return writer.Finish(1, 0);
 }
 

@@ -6,8 +6,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/base/result.h"
@@ -45,11 +47,11 @@ class IndexBuilder {
   Result<std::string> Finish();
 
  private:
-  struct Tree;
-  std::unique_ptr<Tree> tree_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
-// Merges layers, lowest first, into the index of their chain: pure. `layers` are layer indexes. A hard link whose
+// Merges layers, lowest first, into the index of their chain: pure. `layers` are layer indexes, fully checked. A hard link whose
 // target is in a lower layer is resolved here; to nothing: kInvalid.
 Result<std::string> MergeLayers(const std::vector<const LowerIndex*>& layers);
 
