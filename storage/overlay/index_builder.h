@@ -51,8 +51,8 @@ class IndexBuilder {
   std::unique_ptr<State> state_;
 };
 
-// Merges layers, lowest first, into the index of their chain: pure. `layers` are layer indexes, fully checked. A hard link whose
-// target is in a lower layer is resolved here; to nothing: kInvalid.
+// Merges layers, lowest first, into the index of their chain: pure. `layers` are layer indexes that passed the full
+// check. A hard link whose target is in a lower layer is resolved here; to nothing: kInvalid.
 Result<std::string> MergeLayers(const std::vector<const LowerIndex*>& layers);
 
 }  // namespace wolffia

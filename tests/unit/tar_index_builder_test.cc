@@ -123,6 +123,10 @@ TEST(IndexBuilder, RefusesImpossibleFields) {
   EXPECT_FALSE(add([](LayerEntry& e) { e.mode = S_IFLNK, e.link_target.assign(4096, 'x'); }));
   EXPECT_FALSE(add([](LayerEntry& e) { e.xattrs = {{"user." + std::string(251, 'x'), ""}}; }));
   EXPECT_FALSE(add([](LayerEntry& e) { e.xattrs = {{"user.x", std::string(65537, 'x')}}; }));
+  EXPECT_FALSE(add([](LayerEntry& e) {
+    for (int i = 0; i < 300; ++i)
+      e.xattrs.emplace_back("user." + std::string(240, 'x') + std::to_string(i), "");
+  }));
 }
 
 TEST(IndexBuilder, KeepsWhatAContainerMayHaveOfXattrs) {

@@ -202,6 +202,9 @@ const Case kCases[] = {
      Line("some/prefix/name", "size 0 at 512 " + kS10)},
     {"V7 directory", Header("d/", '\0', 0, {{257, std::string(8, '\0')}}),
      "d/ 40644 1:2 size 0 at 512 time 10.0\n"},
+    {"V7 directory with a long name",
+     Meta('L', std::string(120, 'n') + "/") + Header("n", '\0', 0, {{257, std::string(8, '\0')}}),
+     std::string(120, 'n') + "/ 40644 1:2 size 0 at 1536 time 10.0\n"},
     {"types",
      Header("l", '2', 5, {{157, "target"}}) + Header("h", '1', 9, {{157, "other"}}) +
          Header("c", '3', 0, {{329, "0000001"}, {337, "0000003"}}) + Header("b", '4', 0, {{329, "0000010"}}) +
