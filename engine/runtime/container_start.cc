@@ -1,0 +1,87 @@
+#include "engine/runtime/container_start.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "engine/runtime/seccomp.h"
+#include "storage/image_store.h"
+
+namespace wolffia {
+namespace {
+
+constexpr size_t kMaxSpecBytes = 4 << 20;
+
+struct Prepared {
+  RuntimeSpec spec;
+  HostFacts host;
+  std::shared_ptr<const Lower> lower;  // of a layered root
+  LaunchPlan plan;
+};
+
+IdView ViewOf(const RuntimeSpec& spec) {
+  return IdMaps{spec.uid_mappings, spec.gid_mappings, false}.View();
+}
+
+Result<Prepared> Prepare(const Context& context, const Store& store, const ContainerStatus& container,
+                         const StartRequest& request) {
+  Prepared p;
+  RootSource root;
+  root.container_dir = ContainerStore(store).DirectoryOf(container.record.id);
+  std::string json = TRY(ReadFile(root.container_dir + "/spec.json", kMaxSpecBytes));
+  p.spec = TRY_WITH(RuntimeSpec::Parse(json), "spec.json of the container");
+  p.host = HostFacts::ForLaunch(context);
+  root.layered = p.spec.root_path.empty();
+  if (root.layered) {
+    p.lower = std::make_shared<const Lower>(
+        TRY(ImageStore(store).OpenLower(container.record.chain, container.record.diff_ids)));
+    const IndexNode& top = p.lower->index().node(0);
+    IdView view = ViewOf(p.spec);
+    root.root_mode = top.mode & 07777;
+    root.root_uid = view.Uid(top.uid);
+    root.root_gid = view.Gid(top.gid);
+    root.fresh_upper = !container.started;
+    root.volatile_upper = container.record.auto_remove;
+  }
+  LaunchOptions options{.stdin_open = request.stdin_open};
+  if (p.spec.seccomp)
+    options.seccomp = TRY(CompileSeccomp(*p.spec.seccomp, store.runroot_path() + "/seccomp"));
+  p.plan = TRY(BuildLaunchPlan(p.spec, p.host, root, std::move(options)));
+  return p;
+}
+
+// The container has its copies; with ours open, a reader of its output would never see the end.
+void CloseStdio() {
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (null < 0 || dup2(null, fd) < 0) close(fd);
+  if (null > STDERR_FILENO) close(null);
+}
+
+}  // namespace
+
+Result<RunningContainer> StartContainer(const Context& context, const Store& store,
+                                        const ContainerStatus& container, const StartRequest& request,
+                                        std::optional<LaunchPlan::Fault> fault) {
+  Prepared p = TRY(Prepare(context, store, container, request));
+  p.plan.fault = fault;
+  if (context.log_level >= LogLevel::kDebug)
+    for (size_t i = 0; i < p.plan.steps.size(); i++)
+      context.Debug("step " + std::to_string(i) + ": " + Describe(p.plan.steps[i]));
+  RunningContainer running;
+  Launcher launcher = TRY(Launcher::Begin(p.plan, p.host));
+  CloseStdio();
+  TRY(launcher.FinishMaps());
+  if (p.lower != nullptr)
+    running.server = TRY(LowerServer::Start(p.lower, ViewOf(p.spec), TRY(launcher.AwaitFuse())));
+  StartedRecord record{launcher.child().pid(), getpid(), context.now()};
+  TRY(ContainerStore(store).WriteStarted(container.record.id, record));
+  TRY(launcher.AwaitReady());
+  TRY(launcher.Go());
+  running.child = launcher.TakeChild();
+  running.user_namespace = launcher.TakeUserNamespace();
+  return running;
+}
+
+}  // namespace wolffia

@@ -1,0 +1,26 @@
+// IdMapWriter: gives a process's new user namespace its maps (user_namespaces(7)): with newuidmap and
+// newgidmap, started at the same time, or, for a map of one id, by writing the files ourselves (setgroups
+// denied first, as the kernel demands). Start and Finish are apart, so that the caller works while the
+// helpers run.
+#pragma once
+
+#include "engine/base/process.h"
+#include "engine/runtime/host_facts.h"
+
+namespace wolffia {
+
+class IdMapWriter {
+ public:
+  static Result<IdMapWriter> Start(pid_t pid, const IdMaps& maps, const HostFacts& host);
+  Result<> Finish();  // kUnsupported with the helper's own words and the remedy
+
+ private:
+  struct Helper {
+    std::string name;
+    Child child;
+    Fd words;  // its standard error
+  };
+  std::vector<Helper> helpers_;
+};
+
+}  // namespace wolffia

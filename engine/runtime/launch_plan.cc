@@ -1,0 +1,297 @@
+#include "engine/runtime/launch_plan.h"
+
+#include <sched.h>
+#include <sys/mount.h>
+
+#include <algorithm>
+
+#include "engine/runtime/capability.h"
+#include "engine/runtime/kernel_names.h"
+#include "engine/runtime/launch_child.h"
+#include "engine/runtime/mount_plan.h"
+#include "storage/overlay/lower_server.h"
+
+namespace wolffia {
+namespace {
+
+constexpr uint64_t kSysAdmin = uint64_t{1} << 21;  // CAP_SYS_ADMIN
+
+Result<uint64_t> CloneFlags(const RuntimeSpec& spec) {
+  uint64_t flags = 0;
+  for (const SpecNamespace& ns : spec.namespaces) {
+    auto flag = NamespaceFlag(ns.type);
+    if (!flag) return Fail(Code::kUnsupported, "a namespace of type \"" + ns.type + "\" is not supported");
+    if (!ns.path.empty())
+      return Fail(Code::kUnsupported, "joining the " + ns.type + " namespace " + ns.path +
+                                          " is not supported; leave its path out to get a new one");
+    flags |= *flag;
+  }
+  if ((flags & CLONE_NEWUSER) == 0)
+    return Fail(Code::kUnsupported,
+                "the spec asks for no user namespace, and an ordinary user cannot start a container "
+                "without one; add {\"type\": \"user\"} to linux.namespaces");
+  if ((flags & CLONE_NEWNS) == 0)
+    return Fail(Code::kInvalid,
+                "the spec asks for no mount namespace; add {\"type\": \"mount\"} to linux.namespaces");
+  return flags;
+}
+
+std::optional<uint32_t> HostOf(const std::vector<SpecIdMapping>& map, uint32_t id) {
+  for (const SpecIdMapping& m : map)
+    if (id >= m.container_id && id - m.container_id < m.size) return m.host_id + (id - m.container_id);
+  return std::nullopt;
+}
+
+bool IsMappedHost(const std::vector<SpecIdMapping>& map, uint32_t host_id) {
+  return std::ranges::any_of(
+      map, [&](const SpecIdMapping& m) { return host_id >= m.host_id && host_id - m.host_id < m.size; });
+}
+
+Result<IdMaps> MapsOf(const RuntimeSpec& spec, const HostFacts& host) {
+  IdMaps maps{spec.uid_mappings, spec.gid_mappings, false};
+  if (maps.uids.empty() || maps.gids.empty())
+    return Fail(Code::kInvalid, "the spec has a user namespace without uidMappings and gidMappings");
+  auto host_uid = static_cast<uint32_t>(host.uid);
+  auto host_gid = static_cast<uint32_t>(host.gid);
+  // The container's directory belongs to the user: in a namespace that does not know the user, nobody could
+  // write there.
+  if (!IsMappedHost(maps.uids, host_uid) || !IsMappedHost(maps.gids, host_gid))
+    return Fail(Code::kUnsupported, "the id maps leave out the user who starts the container (uid " +
+                                        std::to_string(host_uid) + ", gid " + std::to_string(host_gid) +
+                                        "); add a mapping of the id 0 of your own map, for example "
+                                        "--uidmap 65536:0:1 --gidmap 65536:0:1");
+  auto is_own = [](const std::vector<SpecIdMapping>& map, uint32_t id) {
+    return map.size() == 1 && map[0].size == 1 && map[0].host_id == id;
+  };
+  maps.single = is_own(maps.uids, host_uid) && is_own(maps.gids, host_gid);
+  return maps;
+}
+
+Result<uint64_t> CapabilityBits(const std::vector<std::string>& names) {
+  uint64_t bits = 0;
+  for (const std::string& name : names) {
+    int number = CapabilityNumber(name);
+    if (number < 0) return Fail(Code::kInvalid, "unknown capability \"" + name + "\"");
+    bits |= uint64_t{1} << number;
+  }
+  return bits;
+}
+
+// "net.ipv4.ip_forward" -> "/proc/sys/net/ipv4/ip_forward". As sysctl(8): if the first separator is a slash,
+// dots are parts of names.
+Result<std::string> SysctlPath(const std::string& key, uint64_t clone_flags) {
+  std::string path = key;
+  size_t first = path.find_first_of("./");
+  if (first != std::string::npos && path[first] == '.')
+    for (char& c : path) c = c == '.' ? '/' : c == '/' ? '.' : c;
+  if (CleanPath(path) != "/" + path) return Fail(Code::kInvalid, "malformed sysctl \"" + key + "\"");
+  auto below = [&](std::string_view prefix) { return path.starts_with(prefix); };
+  bool ipc = below("kernel/shm") || below("kernel/msg") || path == "kernel/sem" || below("fs/mqueue/");
+  bool uts = path == "kernel/domainname" || path == "kernel/hostname";
+  if (!ipc && !uts && !below("net/"))
+    return Fail(Code::kUnsupported,
+                "sysctl " + key +
+                    " belongs to the whole host, not to a container; only "
+                    "kernel.shm*, kernel.msg*, kernel.sem, kernel.domainname, fs.mqueue.* and net.* do");
+  uint64_t needed = ipc ? CLONE_NEWIPC : uts ? CLONE_NEWUTS : CLONE_NEWNET;
+  if ((clone_flags & needed) == 0)
+    return Fail(Code::kInvalid,
+                "sysctl " + key + " would change the host: the container shares that namespace with it");
+  return "/proc/sys/" + path;
+}
+
+Result<> CheckProcess(const SpecProcess& process, const IdMaps& maps) {
+  if (process.args.empty()) return Fail(Code::kInvalid, "the container has no command");
+  if (process.args[0].empty()) return Fail(Code::kNoCommand, "the container's command is an empty string");
+  if (process.terminal)
+    return Fail(Code::kUnsupported, "process.terminal: this version gives containers no terminal");
+  if (!process.cwd.starts_with('/'))
+    return Fail(Code::kInvalid, "the working directory " + process.cwd + " is not an absolute path");
+  auto check = [](const std::vector<SpecIdMapping>& map, const char* kind, uint32_t id) -> Result<> {
+    if (HostOf(map, id)) return {};
+    return Fail(Code::kUnsupported,
+                std::string(kind) + " " + std::to_string(id) +
+                    " is not mapped in the container's user namespace; give it with --uidmap and "
+                    "--gidmap, or ask for more subordinate ids");
+  };
+  TRY(check(maps.uids, "user", process.user.uid));
+  TRY(check(maps.gids, "group", process.user.gid));
+  if (maps.single) return {};  // the kernel allows no other groups there; the ones of the user stay
+  for (uint32_t gid : process.user.additional_gids) TRY(check(maps.gids, "group", gid));
+  return {};
+}
+
+// The paths that execvp would try, from the container's own PATH.
+std::vector<std::string> Candidates(const SpecProcess& process) {
+  const std::string& program = process.args[0];
+  if (program.find('/') != std::string::npos) return {program};
+  std::string_view path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  for (const std::string& variable : process.env)
+    if (variable.starts_with("PATH=")) path = std::string_view(variable).substr(5);
+  std::vector<std::string> candidates;
+  for (;;) {
+    size_t colon = path.find(':');
+    std::string directory(path.substr(0, colon));
+    candidates.push_back((directory.empty() ? "." : directory) + "/" + program);
+    if (colon == std::string_view::npos) return candidates;
+    path.remove_prefix(colon + 1);
+  }
+}
+
+class Builder {
+ public:
+  Builder(const RuntimeSpec& spec, const HostFacts& host, const RootSource& root, LaunchOptions options)
+      : spec_(spec), host_(host), root_(root), options_(std::move(options)) {}
+
+  Result<LaunchPlan> Build() {
+    plan_.clone_flags = TRY(CloneFlags(spec_));
+    plan_.maps = TRY(MapsOf(spec_, host_));
+    TRY(CheckProcess(spec_.process, plan_.maps));
+    int first_slot = root_.layered ? 0 : 1;
+    MountPlan mounts = TRY(PlanMounts(spec_, host_, plan_.maps, first_slot));
+    plan_.slot_count = mounts.slot_count;
+    Detach(mounts.slave);
+    Sources(mounts);
+    Root();
+    Append(std::move(mounts.mounts));
+    TRY(Finish(mounts.null_slot));
+    TRY(GiveUpPrivileges());
+    Add(step::CloseDescriptors{});
+    Add(step::Execute{spec_.process.args, spec_.process.env, Candidates(spec_.process)});
+    return std::move(plan_);
+  }
+
+ private:
+  void Add(LaunchStep step) { plan_.steps.push_back(std::move(step)); }
+  void Append(std::vector<LaunchStep> steps) { std::ranges::move(steps, std::back_inserter(plan_.steps)); }
+  bool Has(uint64_t flag) const { return (plan_.clone_flags & flag) != 0; }
+
+  void Detach(bool slave) {
+    Add(step::DieWithParent{});
+    Add(step::AwaitMaps{});
+    if (spec_.process.oom_score_adj) Add(step::SetOomScore{*spec_.process.oom_score_adj});
+    Add(step::NewSession{});
+    Add(step::NewKeyring{});
+    Add(step::IsolateMounts{slave});
+    Add(step::EnterDirectory{root_.container_dir});
+  }
+
+  // The monitor serves the layers while the child opens what it will bind.
+  void Sources(MountPlan& mounts) {
+    if (root_.layered) {
+      Add(step::OpenFuse{});
+      uint32_t uid = HostOf(plan_.maps.uids, 0) ? 0 : plan_.maps.uids[0].container_id;
+      uint32_t gid = HostOf(plan_.maps.gids, 0) ? 0 : plan_.maps.gids[0].container_id;
+      Add(step::MountFuse{"lower", FuseMountOptions(kFuseFd, uid, gid)});
+      Add(step::SendFuse{});
+    } else {
+      Add(step::OpenSource{spec_.root_path, 0, true, 0, 0, false});
+    }
+    Append(std::move(mounts.sources));
+    if (Has(CLONE_NEWUTS) && !spec_.hostname.empty()) Add(step::SetHostname{spec_.hostname});
+    if (Has(CLONE_NEWNET)) Add(step::RaiseLoopback{});
+  }
+
+  void Root() {
+    auto inside = [](const std::vector<SpecIdMapping>& map) {
+      return HostOf(map, 0) ? 0 : map[0].container_id;
+    };
+    uint32_t uid = inside(plan_.maps.uids), gid = inside(plan_.maps.gids);
+    if (HostOf(plan_.maps.uids, uid) != static_cast<uint32_t>(host_.uid) ||
+        HostOf(plan_.maps.gids, gid) != static_cast<uint32_t>(host_.gid))
+      Add(step::BecomeRoot{uid, gid});
+    if (root_.layered) {
+      if (root_.fresh_upper) Add(step::GiveOwner{"upper", root_.root_mode, root_.root_uid, root_.root_gid});
+      Add(step::MountOverlay{"merged", std::string("lowerdir=lower,upperdir=upper,workdir=work,userxattr") +
+                                           (root_.volatile_upper ? ",volatile" : "")});
+    } else {
+      Add(step::AttachRootfs{0, "merged"});
+    }
+    Add(step::OpenRoot{"merged"});
+  }
+
+  Result<> Finish(int null_slot) {
+    for (const auto& [key, value] : spec_.sysctl)
+      Add(step::WriteSysctl {
+        TRY(SysctlPath(key, plan_.clone_flags))
+        , value
+      });
+    Append(PlanHiddenPaths(spec_, null_slot));
+    if (CleanPath(spec_.process.cwd) != "/") Add(step::MakeDirectory{spec_.process.cwd, 0755});
+    step::RootAttributes attributes{spec_.root_readonly, 0};
+    if (!spec_.rootfs_propagation.empty()) {
+      auto propagation = PropagationOf(spec_.rootfs_propagation);
+      if (!propagation)
+        return Fail(Code::kInvalid, "unknown rootfsPropagation \"" + spec_.rootfs_propagation + "\"");
+      attributes.propagation = *propagation;
+    }
+    if (attributes.read_only || attributes.propagation != 0) Add(attributes);
+    Add(step::PivotRoot{});
+    if (!options_.stdin_open) Add(step::NullStdin{null_slot});
+    for (const SpecRlimit& limit : spec_.process.rlimits) {
+      auto resource = RlimitNumber(limit.type);
+      if (!resource) return Fail(Code::kInvalid, "unknown limit \"" + limit.type + "\"");
+      Add(step::SetRlimit{limit.type, *resource, limit.soft, limit.hard});
+    }
+    Add(step::HideMemory{});
+    Add(step::AwaitGo{});
+    return {};
+  }
+
+  Result<> GiveUpPrivileges() {
+    const SpecProcess& process = spec_.process;
+    const SpecCapabilities& caps = process.capabilities;
+    step::SetCapabilities final {
+      TRY(CapabilityBits(caps.effective))
+      , TRY(CapabilityBits(caps.permitted))
+      , TRY(CapabilityBits(caps.inheritable))
+      , TRY(CapabilityBits(caps.ambient))
+    };
+    Add(step::ChangeDirectory{process.cwd, false});
+    Add(step::DropBounding { TRY(CapabilityBits(caps.bounding)) });
+    Add(step::SetIds{process.user.uid, process.user.gid, process.user.additional_gids, !plan_.maps.single});
+    Add(step::DieWithParent{});
+    Add(step::ChangeDirectory{process.cwd, true});
+    Add(step::SetUmask{process.user.umask.value_or(022)});
+    bool filter = !options_.seccomp.empty();
+    step::InstallSeccomp seccomp{std::move(options_.seccomp), SeccompFlags()};
+    // Without no_new_privs only CAP_SYS_ADMIN of the namespace may install a filter, so it comes before the
+    // capabilities go; with it the filter comes as late as possible.
+    if (filter && !process.no_new_privileges) {
+      Add(step::SetCapabilities{final.permitted | kSysAdmin, final.permitted | kSysAdmin, final.inheritable,
+                                0});
+      Add(std::move(seccomp));
+    }
+    Add(final);
+    if (process.no_new_privileges) {
+      Add(step::NoNewPrivileges{});
+      if (filter) Add(std::move(seccomp));
+    }
+    return {};
+  }
+
+  uint32_t SeccompFlags() const {
+    uint32_t flags = 0;
+    if (!spec_.seccomp) return 0;
+    for (const std::string& flag : spec_.seccomp->flags) {
+      if (flag == "SECCOMP_FILTER_FLAG_LOG") flags |= 2;
+      if (flag == "SECCOMP_FILTER_FLAG_SPEC_ALLOW") flags |= 4;
+    }  // TSYNC means nothing: the process has one thread
+    return flags;
+  }
+
+  const RuntimeSpec& spec_;
+  const HostFacts& host_;
+  const RootSource& root_;
+  LaunchOptions options_;
+  LaunchPlan plan_;
+};
+
+}  // namespace
+
+Result<LaunchPlan> BuildLaunchPlan(const RuntimeSpec& spec, const HostFacts& host, const RootSource& root,
+                                   LaunchOptions options) {
+  return Builder(spec, host, root, std::move(options)).Build();
+}
+
+}  // namespace wolffia

@@ -1,0 +1,54 @@
+// LaunchPlan: everything that starting one container will do, as data. BuildLaunchPlan is pure: it reads
+// nothing of the host, so that golden files can hold whole plans. What the spec asks for and we cannot do is
+// an error here, before any process exists.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/oci/runtime_spec.h"
+#include "engine/runtime/host_facts.h"
+#include "engine/runtime/launch_step.h"
+
+namespace wolffia {
+
+// Where the root file system comes from.
+struct RootSource {
+  std::string container_dir;  // absolute; has upper/ work/ lower/ merged/ (a --rootfs one only merged/)
+  bool layered = true;        // lower by FUSE and the kernel's overlayfs; false: spec.root_path
+  // The image's root directory, as the container's namespace shows it. Given to upper/ before its first
+  // mount.
+  bool fresh_upper = true;
+  uint32_t root_mode = 0755, root_uid = 0, root_gid = 0;
+  bool volatile_upper = false;  // the container is removed when it ends: overlayfs need not sync
+};
+
+struct LaunchPlan {
+  uint64_t clone_flags = 0;
+  IdMaps maps;
+  std::vector<LaunchStep> steps;
+  int slot_count = 0;  // descriptors that steps hand to later steps
+
+  // Tests force the failure of every step: this step fails with this errno instead of being done.
+  struct Fault {
+    size_t step;
+    int os_errno;
+  };
+  std::optional<Fault> fault;
+};
+
+struct LaunchOptions {
+  bool stdin_open = false;
+  std::vector<sock_filter> seccomp;  // compiled from spec.seccomp; empty: none
+};
+
+// kInvalid for a spec that contradicts itself, kUnsupported for what an ordinary user or this version cannot
+// do.
+Result<LaunchPlan> BuildLaunchPlan(const RuntimeSpec& spec, const HostFacts& host, const RootSource& root,
+                                   LaunchOptions options);
+
+// One line a step, numbered from 0: for --log-level=debug and golden files.
+std::string DescribePlan(const LaunchPlan& plan);
+
+}  // namespace wolffia

@@ -1,0 +1,174 @@
+// LaunchStep: one thing that a container's first process does between clone3 and execve. A plan is a list of
+// them; the order of the list is the order of execution and of the golden files. Every string, number and
+// program is materialised before clone3: the child only walks the list (launch_child.h).
+//
+// Paths named `destination` or `path` of a step that comes after OpenRoot are the container's: resolved
+// beneath its root, whatever symlinks the image has. Paths named `source` are the host's.
+#pragma once
+
+#include <linux/filter.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace wolffia::step {
+
+// --- With the ids of the user who started us
+// -------------------------------------------------------------------------
+struct DieWithParent {};  // PR_SET_PDEATHSIG; the kernel forgets it when ids change, so it comes twice
+struct AwaitMaps {};      // the parent has written uid_map and gid_map
+struct SetOomScore {      // before BecomeRoot: afterwards the kernel gives /proc/self to the host's root
+  int value = 0;
+};
+struct NewSession {};   // setsid
+struct NewKeyring {};   // else the container possesses the user's session keyring
+struct IsolateMounts {  // propagation of everything that was copied from the host
+  bool slave = false;   // mounts that the host makes later appear in bind mounts
+};
+struct EnterDirectory {  // the container's directory, so that mount options need no escapes
+  std::string path;
+};
+struct OpenFuse {};  // in this user namespace: the kernel refuses a descriptor that was opened outside
+struct MountFuse {
+  std::string target, options;
+};
+struct SendFuse {};  // to the monitor, which serves it; ours is closed, so that its death ends the connection
+struct OpenSource {  // host file for a bind mount, opened as the user (NFS servers refuse subordinate ids)
+  std::string source;
+  int slot = 0;
+  bool recursive = true;
+  uint32_t device_major = 0, device_minor = 0;  // must be this character device, unless both are 0
+  bool device = false;                          // must be a device of any number
+};
+struct OpenNull {  // the host's, checked: an image's own /dev/null may be anything (CVE-2025-31133)
+  int slot = 0;
+};
+struct SetHostname {
+  std::string name;
+};
+struct RaiseLoopback {};
+
+// --- As root of the user namespace: the root file system
+// -------------------------------------------------------------
+struct BecomeRoot {  // who makes the files that are missing; in a map without 0, its only user
+  uint32_t uid = 0, gid = 0;
+};
+struct GiveOwner {  // the upper directory's inode is the root directory that the container sees
+  std::string path;
+  uint32_t mode = 0755, uid = 0, gid = 0;
+};
+struct MountOverlay {
+  std::string target, options;
+};
+struct AttachRootfs {  // --rootfs: a host directory, opened before, is the root
+  int slot = 0;
+  std::string target;
+};
+struct OpenRoot {
+  std::string path;
+};
+struct MountFilesystem {  // a new one, configured before it is attached
+  std::string type, source, destination;
+  std::vector<std::pair<std::string, std::string>> options;  // an empty value is a flag
+  uint64_t attributes = 0;                                   // MOUNT_ATTR_*
+  bool ordinary_directory = false;                           // no symlink on the way (CVE-2023-27561)
+};
+struct BindMount {
+  int slot = 0;
+  std::string source, destination;  // source: for words only
+  uint64_t attributes = 0;          // MOUNT_ATTR_* that are set
+  bool recursive = true;            // ... on submounts too
+  uint64_t propagation = 0;         // MS_SHARED, MS_SLAVE, MS_PRIVATE; 0: as it is
+  bool allow_proc = false;          // may cover a file of procfs (lxcfs)
+};
+struct MakeDirectory {
+  std::string path;
+  uint32_t mode = 0755;
+};
+struct MakeSymlink {  // in a fresh file system: an existing name is an error
+  std::string path, target;
+};
+struct WriteSysctl {
+  std::string path, value;
+};
+struct ReadOnlyPath {  // a missing one is skipped
+  std::string path;
+  uint32_t file_system = 0;  // statfs magic that it must have; 0: any
+};
+struct MaskPath {  // files by /dev/null, directories by an empty read-only tmpfs; a missing one is skipped
+  std::string path;
+  int null_slot = 0;
+  uint32_t file_system = 0;
+};
+struct RootAttributes {
+  bool read_only = false;
+  uint64_t propagation = 0;
+};
+struct PivotRoot {};  // and the old root is detached
+struct NullStdin {
+  int null_slot = 0;
+};
+struct SetRlimit {
+  std::string name;
+  int resource = 0;
+  uint64_t soft = 0, hard = 0;
+};
+struct HideMemory {};  // PR_SET_DUMPABLE 0: nothing in the container may trace us until execve
+struct AwaitGo {};     // says that the root stands, waits until the monitor has written started.json
+
+// --- Giving privileges up
+// --------------------------------------------------------------------------------------------
+struct DropBounding {  // before the ids change: it needs CAP_SETPCAP
+  uint64_t keep = 0;   // bit n: capability n
+};
+struct SetIds {
+  uint32_t uid = 0, gid = 0;
+  std::vector<gid_t> groups;
+  bool set_groups = true;  // denied by the kernel in a single-id map
+};
+struct ChangeDirectory {  // must be inside the root (CVE-2024-21626)
+  std::string path;
+  bool again = false;  // the second try, as the container's user, where root had no access (NFS)
+};
+struct SetUmask {
+  uint32_t mask = 022;
+};
+struct SetCapabilities {
+  uint64_t effective = 0, permitted = 0, inheritable = 0, ambient = 0;
+};
+struct NoNewPrivileges {};
+struct InstallSeccomp {
+  std::vector<sock_filter> program;
+  uint32_t flags = 0;  // SECCOMP_FILTER_FLAG_*
+};
+struct CloseDescriptors {};
+struct Execute {
+  std::vector<std::string> argv, env;
+  std::vector<std::string> candidates;  // paths to try, from PATH
+};
+
+}  // namespace wolffia::step
+
+namespace wolffia {
+
+using LaunchStep =
+    std::variant<step::DieWithParent, step::AwaitMaps, step::SetOomScore, step::NewSession, step::NewKeyring,
+                 step::IsolateMounts, step::EnterDirectory, step::OpenFuse, step::MountFuse, step::SendFuse,
+                 step::OpenSource, step::OpenNull, step::SetHostname, step::RaiseLoopback, step::BecomeRoot,
+                 step::GiveOwner, step::MountOverlay, step::AttachRootfs, step::OpenRoot,
+                 step::MountFilesystem, step::BindMount, step::MakeDirectory, step::MakeSymlink,
+                 step::WriteSysctl, step::ReadOnlyPath, step::MaskPath, step::RootAttributes, step::PivotRoot,
+                 step::NullStdin, step::SetRlimit, step::HideMemory, step::AwaitGo, step::DropBounding,
+                 step::SetIds, step::ChangeDirectory, step::SetUmask, step::SetCapabilities,
+                 step::NoNewPrivileges, step::InstallSeccomp, step::CloseDescriptors, step::Execute>;
+
+// One line for people: "mount proc on /proc (nosuid,nodev,noexec)". The same words are in errors, in
+// --log-level=debug and in the golden files.
+std::string Describe(const LaunchStep& step);
+
+}  // namespace wolffia

@@ -1,0 +1,104 @@
+#include "engine/runtime/launcher.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+
+namespace wolffia {
+namespace {
+
+Result<Child> CloneChild(const LaunchPlan& plan, ChildMemory& memory, int socket) {
+  int pidfd = -1;
+  clone_args args{};
+  args.flags = plan.clone_flags | CLONE_PIDFD;
+  args.pidfd = reinterpret_cast<uintptr_t>(&pidfd);
+  args.exit_signal = SIGCHLD;
+  sigset_t all, old;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, &old);  // no handler of ours may run in the child
+  long pid = syscall(SYS_clone3, &args, sizeof args);
+  if (pid == 0) RunLaunchChild(plan, memory, socket);
+  int failed = errno;
+  sigprocmask(SIG_SETMASK, &old, nullptr);
+  if (pid < 0)
+    return Fail(Code::kUnsupported, "make the container's namespaces: " + ExplainUsernsRefusal(failed),
+                failed);
+  return Child(static_cast<pid_t>(pid), Fd(pidfd));
+}
+
+}  // namespace
+
+Result<Launcher> Launcher::Begin(const LaunchPlan& plan, const HostFacts& host) {
+  Launcher launcher;
+  launcher.plan_ = &plan;
+  SocketPair sockets = TRY(MakeSocketPair());
+  ChildMemory memory(plan);
+  launcher.child_ = TRY(CloneChild(plan, memory, sockets.theirs.get()));
+  launcher.socket_ = std::move(sockets.ours);
+  pid_t pid = launcher.child_.pid();
+  launcher.maps_ = TRY(IdMapWriter::Start(pid, plan.maps, host));
+  // Now, because the child soon changes its ids and then may not be looked at.
+  launcher.user_namespace_ = TRY(Open("/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY));
+  return launcher;
+}
+
+Result<> Launcher::FinishMaps() {
+  TRY(maps_.Finish());
+  ChildMessage message{.kind = ChildMessage::kMaps};
+  auto sent = SendPacket(socket_.get(), {reinterpret_cast<const char*>(&message), sizeof message});
+  // A child that has failed already has left its reason in the socket.
+  if (!sent) TRY(Receive(ChildMessage::kMaps));
+  return {};
+}
+
+Result<Fd> Launcher::AwaitFuse() {
+  Packet packet = TRY(Receive(ChildMessage::kFuse));
+  if (packet.fds.size() != 1) return Fail(Code::kIo, "the container's first process sent no descriptor");
+  return std::move(packet.fds[0]);
+}
+
+Result<> Launcher::AwaitReady() {
+  TRY(Receive(ChildMessage::kReady));
+  return {};
+}
+
+Result<> Launcher::Go() {
+  ChildMessage go{.kind = ChildMessage::kGo};
+  auto sent = SendPacket(socket_.get(), {reinterpret_cast<const char*>(&go), sizeof go});
+  if (!sent) return std::unexpected(ExplainDeath());
+  Packet packet = TRY(ReceivePacket(socket_.get()));
+  if (packet.data.empty()) return {};  // closed by execve
+  ChildMessage message;
+  if (packet.data.size() != sizeof message)
+    return Fail(Code::kIo, "the container's first process sent a malformed message");
+  memcpy(&message, packet.data.data(), sizeof message);
+  return std::unexpected(ExplainStep(*plan_, message));
+}
+
+Result<Packet> Launcher::Receive(ChildMessage::Kind expected) {
+  Packet packet = TRY(ReceivePacket(socket_.get()));
+  if (packet.data.empty()) return std::unexpected(ExplainDeath());
+  ChildMessage message;
+  if (packet.data.size() != sizeof message)
+    return Fail(Code::kIo, "the container's first process sent a malformed message");
+  memcpy(&message, packet.data.data(), sizeof message);
+  if (message.kind == ChildMessage::kFailed) return std::unexpected(ExplainStep(*plan_, message));
+  if (message.kind != expected) return Fail(Code::kIo, "the container's first process spoke out of turn");
+  return packet;
+}
+
+Error Launcher::ExplainDeath() {
+  std::string how = "ended";
+  if (auto status = child_.Wait(); status && status->signal != 0)
+    how = std::string("was killed (") + strsignal(status->signal) + ")";
+  return Error{Code::kIo, 0, "the container's first process " + how + " while its root file system was made"};
+}
+
+}  // namespace wolffia

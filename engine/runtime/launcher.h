@@ -1,0 +1,44 @@
+// Launcher: the parent's side of a start (the dialogue is in launch_child.h): one clone3 with all namespaces,
+// the id maps, the descriptor of the layers, and the child's failure turned into a sentence. Destroying it
+// kills the child.
+#pragma once
+
+#include <memory>
+
+#include "engine/base/process.h"
+#include "engine/base/socket.h"
+#include "engine/runtime/id_map_writer.h"
+#include "engine/runtime/launch_child.h"
+
+namespace wolffia {
+
+class Launcher {
+ public:
+  // The child exists and waits; the map helpers run. The caller must have one thread only. `plan` must stay.
+  static Result<Launcher> Begin(const LaunchPlan& plan, const HostFacts& host);
+
+  Result<> FinishMaps();   // the maps are written and the child works
+  Result<Fd> AwaitFuse();  // of a layered root
+  Result<> AwaitReady();   // the root stands
+  Result<> Go();           // the command has been executed
+
+  const Child& child() const { return child_; }
+  Child TakeChild() { return std::move(child_); }
+  Fd TakeUserNamespace() { return std::move(user_namespace_); }
+
+ private:
+  Launcher() = default;
+  Result<Packet> Receive(ChildMessage::Kind expected);
+  Error ExplainDeath();
+
+  const LaunchPlan* plan_ = nullptr;
+  Child child_;
+  Fd socket_;
+  Fd user_namespace_;
+  IdMapWriter maps_;
+};
+
+// The sentence for a step that failed. Pure but for the reasons that host_facts.h looks up.
+Error ExplainStep(const LaunchPlan& plan, const ChildMessage& message);
+
+}  // namespace wolffia
