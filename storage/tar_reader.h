@@ -1,7 +1,7 @@
-// TarReader: a push parser for tar streams that knows where in the stream every byte lies (the index needs exact
-// offsets). POSIX ustar and pax (global headers are passed over, as peers do), V7, GNU long names, GNU base-256 numbers, GNU sparse (old
-// and pax 0.0, 0.1, 1.0), SCHILY.xattr.*, LIBARCHIVE.xattr.* ignored. For hostile input: every length is bounded,
-// memory is bounded by the limits below, no byte is interpreted twice.
+// TarReader: a push parser for tar streams that knows where in the stream every byte lies (the index needs
+// exact offsets). V7, POSIX ustar and pax (global headers are passed over, as peers do), GNU long names, GNU
+// base-256 numbers, GNU sparse (old and pax 0.0, 0.1, 1.0), SCHILY.xattr.*; LIBARCHIVE.xattr.* ignored. For
+// hostile input: every length is bounded, memory is bounded by the limits below, no byte is interpreted twice.
 #pragma once
 
 #include <cstdint>
