@@ -33,10 +33,10 @@ struct RegistryRule {
 };
 
 struct RegistrySettings {
-  std::vector<std::string> search;             // unqualified-search-registries
-  bool search_is_default = true;               // nobody configured it
-  std::string search_origin = "default";       // or the file, or "environment"
-  std::map<std::string, std::string> aliases;  // short name -> full name
+  std::vector<std::string> search = {"docker.io"};  // unqualified-search-registries
+  bool search_is_default = true;                    // nobody configured it
+  std::string search_origin = "default";            // or the file, or "environment"
+  std::map<std::string, std::string> aliases;       // short name -> full name
   std::vector<RegistryRule> rules;
 
   // enforcing | permissive | disabled, as containers-registries.conf(5) defines them.

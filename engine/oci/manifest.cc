@@ -73,6 +73,8 @@ Result<std::string> TypeOf(const Json& document, std::string_view content_type) 
   std::string type = own.empty() ? stated : own;
   if (type.empty() && has_layers) type = kOciManifest;
   if (type.empty() && has_manifests) type = kOciIndex;
+  if ((IsManifestType(type) && has_manifests) || (IsIndexType(type) && has_layers))
+    return Fail(Code::kInvalid, Quote(type) + " contradicts the members of the document");
   if (type.empty()) return Fail(Code::kInvalid, "neither a manifest nor an index (no layers, no manifests)");
   return type;
 }
