@@ -1,1 +1,6 @@
 wolffia_test(overlay_mount_test LABEL integration LINK wolffia_lower_server SOURCES integration/overlay_mount_test.cc)
+
+# Not a test: run by hand, see its head.
+add_executable(overlay_bench EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/tests/bench/overlay_bench.cc)
+target_link_libraries(overlay_bench PRIVATE wolffia_lower_server wolffia_tar GTest::gtest)
+set_target_properties(overlay_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
