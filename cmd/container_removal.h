@@ -1,0 +1,15 @@
+// Removing containers: kills one that runs where that is allowed, and removes files that belong to other ids
+// of the container inside a user namespace. For `rm`, `rmi --force` and `run --rm`.
+#pragma once
+
+#include <string>
+
+#include "engine/base/context.h"
+#include "storage/container_store.h"
+
+namespace wolffia {
+
+// kBusy if it runs and `force` is not set. kNotFound if it is gone.
+Result<> RemoveContainer(const Context& context, const Store& store, const std::string& id, bool force);
+
+}  // namespace wolffia

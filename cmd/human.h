@@ -1,0 +1,21 @@
+// Numbers and times as people read them, in the form that podman and docker print. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace wolffia {
+
+// Decimal units, three significant digits: "142 MB", "1.99 MB", "0 B".
+std::string HumanSize(int64_t bytes);
+
+// "Less than a second", "2 hours", "About an hour", "3 weeks".
+std::string HumanDuration(int64_t nanoseconds);
+
+// HumanDuration and " ago". Times of the future (a clock that was set back) count as now.
+std::string HumanAgo(int64_t then_ns, int64_t now_ns);
+
+// "2026-11-22 01:11:07 +0000 UTC".
+std::string LongTime(int64_t nanoseconds);
+
+}  // namespace wolffia

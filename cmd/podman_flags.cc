@@ -1,0 +1,61 @@
+#include "cmd/podman_flags.h"
+
+namespace wolffia {
+namespace {
+
+constexpr std::string_view kRunFlags =
+    " a c d m p P t "
+    "add-host arch attach authfile blkio-weight blkio-weight-device cert-dir cgroup-conf cgroup-parent "
+    "cgroupns cgroups "
+    "chrootdirs conmon-pidfile cpu-period cpu-quota cpu-rt-period cpu-rt-runtime cpu-shares cpus cpuset-cpus "
+    "cpuset-mems "
+    "creds decryption-key detach detach-keys device device-cgroup-rule device-read-bps device-read-iops "
+    "device-write-bps device-write-iops disable-content-trust dns dns-opt dns-option dns-search domainname "
+    "env-host "
+    "env-merge expose gpus group-add group-entry health-cmd health-interval health-log-destination "
+    "health-max-log-count health-on-failure health-retries health-start-period health-startup-cmd "
+    "health-timeout "
+    "hostuser hosts-file http-proxy image-volume init-path ip ip6 ipc isolation kernel-memory label-file "
+    "link "
+    "link-local-ip log-driver log-opt mac-address memory memory-reservation memory-swap memory-swappiness "
+    "net "
+    "network-alias no-healthcheck no-hostname no-hosts oom-kill-disable oom-score-adj os passwd passwd-entry "
+    "personality pid pidfile pids-limit pod pod-id-file preserve-fd preserve-fds privileged publish "
+    "publish-all "
+    "rdt-class read-only-tmpfs replace requires restart retry retry-delay rmi runtime sdnotify "
+    "seccomp-policy secret "
+    "sig-proxy stop-signal stop-timeout storage-opt subgidname subuidname sysctl systemd timeout "
+    "tls-verify tty tz umask unsetenv unsetenv-all use-api-socket uts variant volume-driver volumes-from ";
+constexpr std::string_view kPsFlags = " external ns p pod s size sort sync w watch ";
+constexpr std::string_view kPullFlags =
+    " a all-tags arch decryption-key disable-content-trust os retry retry-delay variant ";
+constexpr std::string_view kImagesFlags = " history tree ";
+constexpr std::string_view kRmFlags = " cidfile depend l latest link t time v volumes ";
+constexpr std::string_view kRmiFlags = " no-prune ";
+constexpr std::string_view kInspectFlags = " l latest s size ";
+constexpr std::string_view kInfoFlags = " D debug ";
+
+struct VerbFlags {
+  std::string_view verb, flags;
+};
+constexpr VerbFlags kFlags[] = {
+    {"run", kRunFlags}, {"ps", kPsFlags},   {"pull", kPullFlags},       {"images", kImagesFlags},
+    {"rm", kRmFlags},   {"rmi", kRmiFlags}, {"inspect", kInspectFlags}, {"info", kInfoFlags},
+};
+
+// Whole words of a list that begins and ends with a space.
+bool HasWord(std::string_view list, std::string_view word) {
+  for (size_t at = list.find(word); at != std::string_view::npos; at = list.find(word, at + 1))
+    if (at > 0 && list[at - 1] == ' ' && list[at + word.size()] == ' ') return true;
+  return false;
+}
+
+}  // namespace
+
+bool IsPodmanFlag(std::string_view verb, std::string_view name) {
+  for (const VerbFlags& flags : kFlags)
+    if (flags.verb == verb) return !name.empty() && HasWord(flags.flags, name);
+  return false;
+}
+
+}  // namespace wolffia

@@ -1,0 +1,92 @@
+#include "cmd/run_flags.h"
+
+#include "engine/oci/json.h"
+
+namespace wolffia {
+namespace {
+
+// A JSON array of strings, or one word; "" clears the image's.
+Result<std::vector<std::string>> ReadEntrypoint(const std::string& text) {
+  if (!text.starts_with('['))
+    return text.empty() ? std::vector<std::string>() : std::vector<std::string>{text};
+  Json array = TRY_WITH(ParseJson(text), "--entrypoint");
+  std::vector<std::string> words;
+  for (const Json& word : array) {
+    if (!word.is_string()) return Fail(Code::kInvalid, "--entrypoint " + text + ": not an array of strings");
+    words.push_back(word.get<std::string>());
+  }
+  return words;
+}
+
+Result<> ReadSecurityOption(const std::string& text, RunRequest& request) {
+  size_t separator = text.find_first_of("=:");
+  std::string key = text.substr(0, separator);
+  std::string value = separator == std::string::npos ? "" : text.substr(separator + 1);
+  if (key == "seccomp" && !value.empty()) {
+    request.seccomp = value;
+    return {};
+  }
+  bool flag = value.empty() || value == "true" || value == "false";
+  if (key == "no-new-privileges" && flag) {
+    request.no_new_privileges = value != "false";
+    return {};
+  }
+  return Fail(Code::kUnsupported, "--security-opt " + text +
+                                      ": there are seccomp=FILE, seccomp=unconfined and no-new-privileges");
+}
+
+Result<std::map<std::string, std::string>> ReadPairs(const std::vector<std::string>& list, const char* flag) {
+  std::map<std::string, std::string> pairs;
+  for (const std::string& text : list) {
+    size_t equals = text.find('=');
+    if (equals == 0 || text.empty())
+      return Fail(Code::kInvalid, std::string(flag) + " " + text + ": the key is empty");
+    pairs[text.substr(0, equals)] = equals == std::string::npos ? "" : text.substr(equals + 1);
+  }
+  return pairs;
+}
+
+Result<> ReadMounts(const OptionValues& options, const std::string& directory, RunRequest& request) {
+  for (const std::string& text : options.List("volume"))
+    request.mounts.push_back(TRY_WITH(ParseVolumeFlag(text, directory), "--volume"));
+  for (const std::string& text : options.List("mount"))
+    request.mounts.push_back(TRY_WITH(ParseMountFlag(text, directory), "--mount"));
+  for (const std::string& text : options.List("tmpfs"))
+    request.mounts.push_back(TRY_WITH(ParseTmpfsFlag(text), "--tmpfs"));
+  return {};
+}
+
+}  // namespace
+
+Result<RunRequest> ReadRunFlags(const OptionValues& options, const Settings& settings,
+                                std::vector<std::string> command, const std::string& working_directory) {
+  RunRequest request;
+  request.name = options.String("name");
+  request.hostname = options.String("hostname");
+  request.working_dir = options.String("workdir");
+  request.user = options.String("user");
+  request.command = std::move(command);
+  if (options.Has("entrypoint")) request.entrypoint = TRY(ReadEntrypoint(options.String("entrypoint")));
+  request.env = options.List("env");
+  request.env_files = options.List("env-file");
+  TRY(ReadMounts(options, working_directory, request));
+  request.read_only = options.Bool("read-only");
+  request.interactive = options.Bool("interactive");
+  request.auto_remove = options.Bool("rm");
+  request.init = options.Bool("init");
+  request.network = options.Has("network") ? options.String("network") : settings.network;
+  if (request.network != "none" && request.network != "host")
+    return Fail(Code::kUnsupported, "--network " + request.network + ": this version has none and host");
+  request.userns = {options.String("userns"), options.List("uidmap"), options.List("gidmap")};
+  request.cap_add = options.List("cap-add");
+  request.cap_drop = options.List("cap-drop");
+  for (const std::string& text : options.List("security-opt")) TRY(ReadSecurityOption(text, request));
+  request.ulimits = options.List("ulimit");
+  if (options.Has("shm-size"))
+    request.shm_size = TRY_WITH(ParseSize(options.String("shm-size")), "--shm-size");
+  request.labels = TRY(ReadPairs(options.List("label"), "--label"));
+  request.annotations = TRY(ReadPairs(options.List("annotation"), "--annotation"));
+  return request;
+}
+
+}  // namespace wolffia

@@ -1,0 +1,25 @@
+// The root file system that `run` starts from: an image of the store, pulled first where that is needed, or a
+// directory of the host (--rootfs).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cmd/session.h"
+#include "engine/oci/image_config.h"
+#include "engine/runtime/spec_builder.h"
+#include "storage/image_store.h"
+
+namespace wolffia {
+
+struct RunRoot {
+  ImageRecord image;  // empty with --rootfs
+  ImageConfig config;
+  std::string rootfs;
+  RootFileReader read_file;
+};
+
+// `typed`: the image or the directory. Errors that the heavy program has printed already have no sentence.
+Result<RunRoot> OpenRunRoot(const Command& command, const Session& session, const std::string& typed);
+
+}  // namespace wolffia
