@@ -171,6 +171,8 @@ Result<NewContainer> ContainerStore::Create(ContainerRecord record, const Runtim
   // A container that does not outlive its process does not outlive a power cut either.
   const bool durable = store_.durability() == Durability::kSafe && !record.auto_remove;
   Staging staging = TRY(Staging::Begin(store_, StagingIdOf(record.id)));
+  if (ExistsAt(store_.root(), PathOf(record.id)))
+    return Fail(Code::kExists, "there is a container " + record.id + " already");
   auto undo = [&](Error error) {
     if (!record.name.empty()) ReleaseName(store_, record.name, record.id);
     unlinkat(store_.root(), MarkPath(record.id).c_str(), 0);

@@ -72,15 +72,16 @@ class StoreCheck {
   Result<> CheckImageConfig(const User& user);
   Result<> CheckChains();
   Result<> CheckIndexes();
-  Result<> CompareIndex(const std::string& path, const Result<std::string>& expected);
+  Result<bool> CompareIndex(const std::string& path, const Result<std::string>& expected);
 
   const Store& store_;
   const bool repair_;
   const std::function<void(const std::string&)>& progress_;
   LiveContent live_;
   std::vector<User> users_;
-  std::set<Digest> layers_;  // blobs that some record uses as a layer
-  std::set<Digest> good_;    // blobs whose bytes are right
+  std::set<Digest> layers_;   // blobs that some record uses as a layer
+  std::set<Digest> good_;     // blobs whose bytes are right
+  std::set<Digest> indexed_;  // layers whose index is right
   std::vector<Finding> findings_;
 };
 
@@ -211,21 +212,22 @@ Result<> StoreCheck::CheckBlob(const Digest& digest) {
     index = indexer.Finish();
   else
     index = std::unexpected(indexed.error());
-  return CompareIndex(Store::LayerIndexPath(digest), index);
+  if (TRY(CompareIndex(Store::LayerIndexPath(digest), index))) indexed_.insert(digest);
+  return {};
 }
 
-// An index on disk must be byte for byte what its sources give today.
-Result<> StoreCheck::CompareIndex(const std::string& path, const Result<std::string>& expected) {
+// An index on disk must be byte for byte what its sources give today. True if it is now.
+Result<bool> StoreCheck::CompareIndex(const std::string& path, const Result<std::string>& expected) {
   if (!expected) {
     Found(path, "cannot be made: " + expected.error().what, true);
-    return {};
+    return false;
   }
   auto present = ReadFileAt(store_.root(), path, expected->size());
-  if (present && *present == *expected) return {};
+  if (present && *present == *expected) return true;
   const bool missing = !present && present.error().os_errno == ENOENT;
   Found(path, missing ? "missing index; it is made again when it is needed" : "damaged index", !missing);
-  if (!repair_) return {};
-  return PublishIndex(store_, path, *expected);
+  if (repair_) TRY(PublishIndex(store_, path, *expected));
+  return repair_;
 }
 
 Result<> StoreCheck::CheckUsers() {
@@ -266,9 +268,7 @@ Result<> StoreCheck::CheckChains() {
   for (const User& user : users_)
     if (!user.chain.empty() && user.chain == ChainIdOf(user.diff_ids)) chains[user.chain] = user.diff_ids;
   for (const auto& [chain, diff_ids] : chains) {
-    const bool sound = std::ranges::all_of(diff_ids, [&](const Digest& d) {
-      return good_.contains(d) && OpenLayerIndex(store_, d).has_value();
-    });
+    const bool sound = std::ranges::all_of(diff_ids, [&](const Digest& d) { return indexed_.contains(d); });
     if (!sound) continue;  // reported already
     const std::string path = Store::ChainIndexPath(chain);
     Progress(path);

@@ -1,0 +1,249 @@
+// Containers: creation, states, names, removal, sweeping.
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "storage/container_record.h"
+#include "storage/name_claim.h"
+#include "storage/random_name.h"
+#include "tests/unit/store_fixture.h"
+
+namespace wolffia {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
+
+class StoreContainerTest : public StoreFixture {
+ protected:
+  ImageRecord image_ = Must(ImportImage(store_, "h/a:1", {{{"f", "x"}}}));
+
+  Result<NewContainer> Create(const std::string& name = "", bool auto_remove = false) {
+    return containers_.Create(ContainerOf(image_, name, auto_remove), RuntimeSpec());
+  }
+  ContainerState StateOf(const std::string& id) { return Must(containers_.Get(id)).state; }
+  // What a kill -9 of a command that stages container `id` leaves.
+  void DeadStaging(const std::string& id, const std::string& name) {
+    ContainerRecord record = ContainerOf(image_, name);
+    record.id = id;
+    const std::string staging = "tmp/" + StagingIdOf(id);
+    Must(MakeDirectories(dir_ / "root/" + staging + "/container"));
+    Must(CreateFileAt(store_.root(), staging + ".lock", "", 0600));
+    Must(CreateFileAt(store_.root(), staging + "/container/config.json", SerializeContainer(record), 0600));
+    Must(MakeDirectories(dir_ / "root/names/" + name));
+    Must(CreateFileAt(store_.root(), "names/" + name + "/" + id, "", 0600));
+    Must(CreateFileAt(store_.root(), "tmp/" + id + ".rm", "", 0600));
+  }
+};
+
+TEST_F(StoreContainerTest, RecordsSurviveTheDisk) {
+  ContainerRecord record = ContainerOf(image_, "web", true);
+  record.id = std::string(64, 'a');
+  record.command = {"sh", "-c", "printf '\\n\"'", "\xff\xfe"};
+  record.labels = {{"a", "b"}, {"", ""}};
+  record.annotations = {{"k", "v"}};
+  record.created_ns = 1'700'000'000'000'000'001;
+  record.userns = "keep-id";
+  ContainerRecord read = Must(ParseContainer(SerializeContainer(record), "x"));
+  EXPECT_EQ(SerializeContainer(read), SerializeContainer(record));
+  EXPECT_EQ(read.command[2], record.command[2]);
+  EXPECT_EQ(read.command[3], "\xef\xbf\xbd\xef\xbf\xbd") << "shown, not refused";
+  for (const char* bad : {"", "{}", "[]", "{\"id\":\"x\"}", "{\"id\":5}", "{\"id\":\"", "{\"command\":{}}"})
+    EXPECT_FALSE(ParseContainer(bad, "x")) << bad;
+  for (const char* bad :
+       {"", "[]", "{\"exit_code\":-1}", "{\"exit_code\":4294967296}", "{\"exit_code\":\"0\"}"})
+    EXPECT_FALSE(ParseExit(bad, "x")) << bad;
+}
+
+TEST_F(StoreContainerTest, ItsDirectoryIsPrivateAndComplete) {
+  RuntimeSpec spec;
+  spec.process.cwd = "/srv";
+  spec.process.args = {"true"};
+  ContainerRecord record = ContainerOf(image_, "web");
+  record.id = std::string(60, 'b') + "0123";
+  NewContainer made = Must(containers_.Create(record, spec, {{"hosts", "127.0.0.1 localhost\n"}}));
+  EXPECT_EQ(made.id, record.id);
+  EXPECT_EQ(made.directory, containers_.DirectoryOf(made.id));
+  EXPECT_THAT(Names("containers/" + made.id),
+              ElementsAre("config.json", "hosts", "lock", "lower", "merged", "spec.json", "upper", "work"));
+  struct stat st;
+  ASSERT_EQ(stat(made.directory.c_str(), &st), 0);
+  EXPECT_EQ(st.st_mode & 07777, 0700u);
+  ASSERT_EQ(stat((made.directory + "/hosts").c_str(), &st), 0);
+  EXPECT_EQ(st.st_mode & 07777, 0644u);
+  EXPECT_EQ(Must(RuntimeSpec::Parse(Must(ReadFile(made.directory + "/spec.json", 1 << 20)))).process.cwd, "/srv");
+  EXPECT_THAT(Names("tmp"), IsEmpty());
+  EXPECT_EQ(containers_.Create(record, spec).error().code, Code::kExists) << "the id is taken";
+  EXPECT_EQ(Findings(store_), "");
+}
+
+TEST_F(StoreContainerTest, StateFollowsFromLockAndFiles) {
+  NewContainer made = Must(Create("web"));
+  EXPECT_EQ(StateOf(made.id), ContainerState::kRunning) << "its lock is held from the start";
+  made.lock.Release();
+  EXPECT_EQ(StateOf(made.id), ContainerState::kCreated);
+  ASSERT_TRUE(containers_.WriteStarted(made.id, {.pid = 7, .monitor_pid = 8, .started_ns = 9}));
+  EXPECT_EQ(StateOf(made.id), ContainerState::kCrashed);
+  EXPECT_EQ(StateName(ContainerState::kCrashed), "exited");
+  ASSERT_TRUE(containers_.WriteExit(made.id, {.exit_code = 137, .finished_ns = 10, .error = "why"}));
+  ContainerStatus status = Must(containers_.Get(made.id));
+  EXPECT_EQ(status.state, ContainerState::kExited);
+  EXPECT_EQ(status.started->pid, 7);
+  EXPECT_EQ(status.exited->exit_code, 137);
+  EXPECT_EQ(status.exited->error, "why");
+  auto lock = Must(FileLock::TryAcquire(AT_FDCWD, made.directory + "/lock"));
+  EXPECT_EQ(StateOf(made.id), ContainerState::kRunning);
+}
+
+TEST_F(StoreContainerTest, Lookup) {
+  auto create = [&](const std::string& id, const std::string& name) {
+    ContainerRecord record = ContainerOf(image_, name);
+    record.id = id + std::string(64 - id.size(), '0');
+    record.created_ns = static_cast<int64_t>(id[1]);
+    return Must(containers_.Create(record, RuntimeSpec())).id;
+  };
+  const std::string a = create("a1", "web"), b = create("a2", "db"), c = create("b3", "a2");
+  EXPECT_EQ(Must(containers_.Lookup("web")), a);
+  EXPECT_EQ(Must(containers_.Lookup("a1")), a);
+  EXPECT_EQ(Must(containers_.Lookup("b")), c);
+  EXPECT_EQ(Must(containers_.Lookup(b)), b);
+  EXPECT_EQ(Must(containers_.Lookup("a2")), c) << "names before prefixes";
+  EXPECT_EQ(containers_.Lookup("a").error().what, "more than one result for container ID \"a\"");
+  EXPECT_EQ(containers_.Lookup("x").error().what,
+            "no container with name or ID \"x\" found: no such container");
+  for (const char* bad : {"", ".", "..", "../containers", "web/", "we\nb", "c"})
+    EXPECT_EQ(containers_.Lookup(bad).error().code, Code::kNotFound) << bad;
+  EXPECT_EQ(containers_.Get("../images").error().code, Code::kNotFound);
+  std::vector<std::string> names;
+  for (const ContainerStatus& s : Must(containers_.List())) names.push_back(s.record.name);
+  EXPECT_THAT(names, ElementsAre("a2", "db", "web")) << "newest first";
+}
+
+TEST_F(StoreContainerTest, NamesAreUnique) {
+  NewContainer web = Must(Create("web"));
+  auto second = Create("web");
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::kExists);
+  EXPECT_THAT(second.error().what, HasSubstr("\"web\" is already in use by " + web.id));
+  EXPECT_THAT(Names("tmp"), IsEmpty());
+  EXPECT_EQ(Names("containers").size(), 1u);
+  ASSERT_TRUE(containers_.Remove(web.id, nullptr, true));
+  EXPECT_THAT(Names("names"), IsEmpty());
+  EXPECT_TRUE(Create("web"));
+  for (const std::string& bad : {std::string("a b"), std::string("-x"), std::string("a/b"),
+                                 std::string("\xc3\xa4"), std::string(256, 'a')})
+    EXPECT_EQ(Create(bad).error().code, Code::kInvalid) << bad;
+  EXPECT_TRUE(Create(std::string(255, 'a')));
+  EXPECT_THAT(Must(containers_.Get(Must(Create()).id)).record.name, MatchesRegex("[a-z]+_[a-z]+"));
+  EXPECT_THAT(RandomName(10), MatchesRegex("[a-z]+_[a-z]+[0-9]+"));
+}
+
+TEST_F(StoreContainerTest, AStaleClaimIsTakenOver) {
+  const std::string dead(64, 'd');
+  DeadStaging(dead, "web");
+  NewContainer made = Must(Create("web"));
+  EXPECT_EQ(NameHolder(store_, "web"), made.id);
+  ReleaseName(store_, "web", dead);
+  EXPECT_EQ(NameHolder(store_, "web"), made.id) << "only its own claim";
+
+  // A claim whose container is on its way is not stale.
+  const std::string coming(64, 'e');
+  DeadStaging(coming, "db");
+  auto lock = Must(FileLock::TryAcquire(store_.root(), "tmp/" + StagingIdOf(coming) + ".lock"));
+  EXPECT_EQ(Create("db").error().code, Code::kExists);
+  EXPECT_TRUE(Staging::Sweep(store_));
+  EXPECT_TRUE(containers_.Sweep());
+  EXPECT_EQ(NameHolder(store_, "db"), coming);
+  lock.reset();
+  EXPECT_TRUE(Staging::Sweep(store_));
+  EXPECT_TRUE(containers_.Sweep());
+  EXPECT_EQ(NameHolder(store_, "db"), std::nullopt);
+  EXPECT_THAT(Names("tmp"), IsEmpty());
+  EXPECT_EQ(Findings(store_), "");
+}
+
+TEST_F(StoreContainerTest, RemoveNeedsTheLock) {
+  NewContainer made = Must(Create("web"));
+  auto busy = containers_.Remove(made.id);
+  ASSERT_FALSE(busy);
+  EXPECT_EQ(busy.error().code, Code::kBusy);
+  made.lock.Release();
+  EXPECT_TRUE(containers_.Remove(made.id));
+  EXPECT_TRUE(containers_.Remove(made.id)) << "gone is gone";
+  EXPECT_EQ(containers_.Remove("../images").error().code, Code::kNotFound);
+  EXPECT_THAT(Names("containers"), IsEmpty());
+  EXPECT_THAT(Names("tmp"), IsEmpty());
+}
+
+TEST_F(StoreContainerTest, AContainerWithAMalformedRecordCanBeRemoved) {
+  NewContainer made = Must(Create("web"));
+  made.lock.Release();
+  ASSERT_TRUE(
+      ReplaceFileAt(AT_FDCWD, made.directory + "/config.json", "{\"id\":", 0600, Durability::kVolatile));
+  EXPECT_THAT(Must(containers_.List()), IsEmpty());
+  EXPECT_EQ(containers_.Get(made.id).error().code, Code::kInvalid);
+  EXPECT_THAT(Findings(store_), HasSubstr("containers/" + made.id + ": malformed record"));
+  EXPECT_EQ(Must(containers_.Lookup(made.id.substr(0, 12))), made.id);
+  EXPECT_TRUE(containers_.Remove(made.id));
+  EXPECT_THAT(Names("names"), IsEmpty());
+  EXPECT_THAT(Names("tmp"), IsEmpty());
+}
+
+TEST_F(StoreContainerTest, FilesOfOtherIdsAreLeftForTheUserNamespace) {
+  if (geteuid() == 0) GTEST_SKIP() << "root may remove everything";
+  NewContainer made = Must(Create("web", true));
+  // A directory that its owner may not change stands for one of another id.
+  ASSERT_TRUE(MakeDirectories(made.directory + "/upper/etc/deep"));
+  ASSERT_EQ(symlink("/", (made.directory + "/upper/link").c_str()), 0);
+  made.lock.Release();
+  std::string left_over;
+  EXPECT_TRUE(containers_.Remove(made.id, &left_over));
+  EXPECT_EQ(left_over, "");
+  EXPECT_THAT(Names("tmp"), IsEmpty());
+}
+
+TEST_F(StoreContainerTest, SweepRemovesAutoRemoveContainersThatNobodyRuns) {
+  NewContainer running = Must(Create("running", true)), dead = Must(Create("dead", true)),
+               kept = Must(Create("kept"));
+  dead.lock.Release();
+  kept.lock.Release();
+  EXPECT_THAT(Names("tmp").size(), 2u) << "one mark each";
+  EXPECT_TRUE(Staging::Sweep(store_));
+  EXPECT_TRUE(containers_.Sweep());
+  EXPECT_TRUE(containers_.Get(running.id));
+  EXPECT_FALSE(containers_.Get(dead.id));
+  EXPECT_TRUE(containers_.Get(kept.id));
+  EXPECT_THAT(Names("tmp"), ElementsAre(running.id + ".rm"));
+  EXPECT_EQ(Findings(store_), "");
+  running.lock.Release();
+  EXPECT_TRUE(containers_.Sweep());
+  EXPECT_THAT(Names("names"), ElementsAre("kept"));
+  EXPECT_THAT(Names("tmp"), IsEmpty());
+}
+
+TEST_F(StoreContainerTest, AnInterruptedRemovalIsFinished) {
+  NewContainer made = Must(Create("web", true));
+  made.lock.Release();
+  const std::string gone = "tmp/" + made.id + ".gone";
+  ASSERT_TRUE(RenameAt(store_.root(), "containers/" + made.id, store_.root(), gone));
+  EXPECT_EQ(containers_.Lookup("web").error().code, Code::kNotFound);
+  EXPECT_THAT(Must(containers_.List()), IsEmpty());
+  EXPECT_THAT(Findings(store_), HasSubstr("names/web: orphan"));
+  EXPECT_TRUE(containers_.Sweep());
+  EXPECT_THAT(Names("tmp"), IsEmpty());
+  EXPECT_THAT(Names("names"), IsEmpty());
+}
+
+TEST_F(StoreContainerTest, AnImageThatWasRemovedMeanwhileIsNoticed) {
+  ASSERT_TRUE(images_.RemoveName(image_, false));
+  EXPECT_TRUE(CollectGarbage(store_));
+  auto made = Create("web", true);
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, Code::kNotFound);
+  EXPECT_THAT(made.error().what, HasSubstr("pull it again"));
+  for (const char* directory : {"tmp", "names", "containers"}) EXPECT_THAT(Names(directory), IsEmpty());
+}
+
+}  // namespace
+}  // namespace wolffia
