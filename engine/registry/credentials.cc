@@ -66,7 +66,8 @@ Result<std::optional<Credentials>> AskHelper(const Context& context, const std::
   found.user = TRY(StringMember(*json, "Username", where));
   std::string secret = TRY(StringMember(*json, "Secret", where));
   if (found.user.empty() && secret.empty()) return std::nullopt;
-  (found.user == "<token>" ? found.identity_token : found.password) = secret;
+  if (found.user == "<token>") return Credentials{.identity_token = secret, .origin = where};
+  found.password = secret;
   return found;
 }
 

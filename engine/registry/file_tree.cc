@@ -132,7 +132,9 @@ Result<> ArchiveTree::Scan() {
       TRY(reader.Push({zeros.data(), static_cast<size_t>(std::min<uint64_t>(left, kStep))}));
       continue;
     }
-    size_t got = TRY(PreadFull(file_.get(), buffer.get(), 512, static_cast<off_t>(reader.offset())));
+    // One block, or the padding up to the next one.
+    size_t step = 512 - reader.offset() % 512;
+    size_t got = TRY(PreadFull(file_.get(), buffer.get(), step, static_cast<off_t>(reader.offset())));
     if (got == 0) break;
     // Two blocks of zeros are the end; what follows may be long.
     zero_blocks =

@@ -127,6 +127,7 @@ Result<std::vector<ImageRecord>> SaveImage(const ImageImport& import, SourceImag
   BlobStore blobs(import.store);
   TRY(MakeManifest(import.store, image));
   TRY(staging.Pin(image.manifest_digest));
+  if (!image.index.empty()) TRY(staging.Pin(image.index_digest));
   ImageRecord record{.manifest = image.manifest_digest,
                      .index = image.index_digest,
                      .config = image.config_digest,
@@ -140,7 +141,8 @@ Result<std::vector<ImageRecord>> SaveImage(const ImageImport& import, SourceImag
   }
   TRY(blobs.Put(staging, image.config, image.config_digest));
   TRY(blobs.Put(staging, image.manifest, image.manifest_digest));
-  record.chain = TRY(EnsureChainIndex(import.store, record.diff_ids));
+  if (!image.index.empty()) TRY(blobs.Put(staging, image.index, image.index_digest));
+  if (!record.diff_ids.empty()) record.chain = TRY(EnsureChainIndex(import.store, record.diff_ids));
   std::vector<ImageRecord> records;
   for (const std::string& name : names.empty() ? std::vector<std::string>{""} : names) {
     record.name = name;
@@ -172,6 +174,7 @@ Result<std::vector<ImageRecord>> ImportImage(const ImageImport& import, ImageSou
 bool IsComplete(const Store& store, const ImageRecord& record) {
   BlobStore blobs(store);
   return blobs.Has(record.manifest) && blobs.Has(record.config) &&
+         (record.index.empty() || blobs.Has(record.index)) &&
          std::all_of(record.diff_ids.begin(), record.diff_ids.end(),
                      [&](const Digest& d) { return blobs.Has(d); });
 }

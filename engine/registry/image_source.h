@@ -16,7 +16,8 @@ namespace wolffia {
 struct SourceImage {
   std::string manifest;  // its bytes; empty where there is none (docker archive): made by the importer
   Digest manifest_digest;
-  Digest index_digest;  // of the index that it was selected from; may be empty
+  std::string index;    // bytes of the index that it was selected from; may be empty
+  Digest index_digest;  // of it
   std::string config;   // its bytes
   Digest config_digest;
   ImageConfig parsed;

@@ -44,7 +44,10 @@ Result<SourceImage> ManifestSource::Describe(const Platform& wanted) {
       break;
     }
     if (depth == kMaxIndexDepth) return Fail(Code::kInvalid, "indexes are nested too deeply");
-    if (image.index_digest.empty()) image.index_digest = document.digest;
+    if (image.index_digest.empty()) {
+      image.index_digest = document.digest;
+      image.index = document.bytes;
+    }
     Descriptor chosen = TRY(SelectPlatform(std::get<ManifestIndex>(parsed), wanted));
     if (chosen.size > static_cast<int64_t>(kMaxManifestBytes))
       return Fail(Code::kInvalid, "manifest " + chosen.digest.str() + " has more than " +

@@ -26,7 +26,7 @@ std::string FullNameOf(const Reference& name) {
 
 Result<ImageRecord> Unchanged(const ImageImport& import, ImageRecord record) {
   for (const Digest& diff_id : record.diff_ids) TRY(EnsureLayerIndex(import.store, diff_id));
-  TRY(EnsureChainIndex(import.store, record.diff_ids));
+  if (!record.diff_ids.empty()) TRY(EnsureChainIndex(import.store, record.diff_ids));
   import.progress.Report({.kind = ProgressEvent::kDone, .subject = record.name});
   return record;
 }

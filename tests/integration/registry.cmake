@@ -1,0 +1,2 @@
+wolffia_test(registry_pull_test LABEL integration TIMEOUT 300 SOURCES integration/registry_pull_test.cc
+  LINK wolffia_registry PkgConfig::ZLIB PkgConfig::ZSTD)
