@@ -23,8 +23,8 @@ namespace {
 // --- Names of the OCI runtime spec (config-linux.md, "Seccomp")
 // ----------------------------------------------------
 
-// The exceptions' answer for "nothing to say"; no error number is as large.
-constexpr uint32_t kGoOn = SCMP_ACT_ERRNO(0xffff);
+// The exceptions' answer for "nothing to say": no profile can ask for it, as an error number ends at 4095.
+constexpr uint32_t kGoOn = SCMP_ACT_TRACE(0xffff);
 
 Result<uint32_t> ActionOf(const std::string& name, std::optional<uint32_t> errno_ret) {
   uint32_t value = errno_ret.value_or(EPERM);
@@ -144,39 +144,75 @@ std::set<std::string> PlainCalls(const SpecSeccomp& profile) {
   return names;
 }
 
-// Puts the rules into one of the two filters; true if the first one has any.
-Result<bool> AddRules(const SpecSeccomp& profile, uint32_t default_action, const Filter& exceptions,
-                      const Filter& main_filter) {
+constexpr std::string_view kMultiplexed[] = {
+    "accept",   "accept4",  "bind",   "connect",    "getpeername", "getsockname", "getsockopt",
+    "listen",   "msgctl",   "msgget", "msgrcv",     "msgsnd",      "recv",        "recvfrom",
+    "recvmmsg", "recvmsg",  "semctl", "semget",     "semop",       "semtimedop",  "send",
+    "sendmmsg", "sendmsg",  "sendto", "setsockopt", "shmat",       "shmctl",      "shmdt",
+    "shmget",   "shutdown", "socket", "socketpair"};
+constexpr std::string_view kMultiplexing[] = {"SCMP_ARCH_X86",     "SCMP_ARCH_MIPS", "SCMP_ARCH_MIPSEL",
+                                              "SCMP_ARCH_M68K",    "SCMP_ARCH_PPC",  "SCMP_ARCH_PPC64",
+                                              "SCMP_ARCH_PPC64LE", "SCMP_ARCH_S390", "SCMP_ARCH_S390X",
+                                              "SCMP_ARCH_SH",      "SCMP_ARCH_SHEB"};
+
+template <typename Table>
+bool In(std::string_view word, const Table& table) {
+  return std::find(std::begin(table), std::end(table), word) != std::end(table);
+}
+
+// In the order in which they stand in the program; those before the last one only where they have rules.
+struct FilterChain {
+  enum { kUnmultiplexed, kExceptions, kMain, kCount };
+  Filter filters[kCount];
+  bool used[kCount] = {false, false, true};
+};
+
+Result<FilterChain> NewChain(const SpecSeccomp& profile, uint32_t default_action) {
+  std::vector<std::string> unmultiplexed;
+  for (const std::string& name : profile.architectures)
+    if (!In(name, kMultiplexing)) unmultiplexed.push_back(name);
+  FilterChain chain;
+  chain.filters[FilterChain::kUnmultiplexed] = TRY(NewFilter(kGoOn, unmultiplexed));
+  chain.filters[FilterChain::kExceptions] = TRY(NewFilter(kGoOn, profile.architectures));
+  chain.filters[FilterChain::kMain] = TRY(NewFilter(default_action, profile.architectures));
+  // A foreign architecture is the last filter's business.
+  for (int i : {FilterChain::kUnmultiplexed, FilterChain::kExceptions})
+    (void)seccomp_attr_set(chain.filters[i].get(), SCMP_FLTATR_ACT_BADARCH, kGoOn);
+  return chain;
+}
+
+Result<> AddRules(const SpecSeccomp& profile, uint32_t default_action, FilterChain& chain) {
   std::set<std::string> plain = PlainCalls(profile);
-  bool has_exceptions = false;
   for (const SpecSeccompRule& rule : profile.syscalls) {
     uint32_t action = TRY(ActionOf(rule.action, rule.errno_ret));
     std::vector<Arguments> alternatives = TRY(ArgumentsOf(rule));
     for (const std::string& name : rule.names) {
       bool exception = !rule.args.empty() && plain.contains(name);
       if (!exception && action == default_action) continue;  // libseccomp refuses what changes nothing
+      int place = !exception               ? FilterChain::kMain
+                  : In(name, kMultiplexed) ? FilterChain::kUnmultiplexed
+                                           : FilterChain::kExceptions;
       for (const Arguments& arguments : alternatives)
-        TRY(AddRule(exception ? exceptions : main_filter, action, name, arguments));
-      has_exceptions |= exception;
+        TRY(AddRule(chain.filters[place], action, name, arguments));
+      chain.used[place] = true;
     }
   }
-  return has_exceptions;
+  return {};
 }
 
 Result<std::vector<sock_filter>> Compile(const SpecSeccomp& profile) {
   uint32_t default_action = TRY(ActionOf(profile.default_action, profile.default_errno_ret));
-  Filter exceptions = TRY(NewFilter(kGoOn, profile.architectures));
-  Filter main_filter = TRY(NewFilter(default_action, profile.architectures));
-  (void)seccomp_attr_set(exceptions.get(), SCMP_FLTATR_ACT_BADARCH, kGoOn);
+  FilterChain chain = TRY(NewChain(profile, default_action));
+  TRY(AddRules(profile, default_action, chain));
   std::vector<sock_filter> program;
-  if (TRY(AddRules(profile, default_action, exceptions, main_filter))) {
-    program = TRY(Export(exceptions));
-    for (size_t i = 0; i < program.size(); i++)
-      if (program[i].code == (BPF_RET | BPF_K) && program[i].k == kGoOn)
-        program[i] = BPF_STMT(BPF_JMP | BPF_JA, static_cast<uint32_t>(program.size() - i - 1));
+  for (int place = 0; place < FilterChain::kCount; place++) {
+    if (!chain.used[place]) continue;
+    std::vector<sock_filter> part = TRY(Export(chain.filters[place]));
+    for (size_t i = 0; i < part.size(); i++)
+      if (part[i].code == (BPF_RET | BPF_K) && part[i].k == kGoOn)
+        part[i] = BPF_STMT(BPF_JMP | BPF_JA, static_cast<uint32_t>(part.size() - i - 1));
+    program.insert(program.end(), part.begin(), part.end());
   }
-  std::vector<sock_filter> rest = TRY(Export(main_filter));
-  program.insert(program.end(), rest.begin(), rest.end());
   if (program.size() > BPF_MAXINSNS)
     return Fail(Code::kInvalid, "seccomp: the profile is too long for the kernel (" +
                                     std::to_string(program.size()) + " instructions, at most 4096)");

@@ -92,7 +92,8 @@ constexpr std::string_view kWaiting =
 constexpr std::string_view kSockets =
     "accept accept4 bind connect getpeername getsockname getsockopt listen recv recvfrom recvmmsg "
     "recvmmsg_time64 "
-    // A 32-bit program passes the family of socketcall in memory, which no filter can read.
+    // A 32-bit x86 program passes socketcall its family in memory, where no filter sees it: kDeniedFamilies
+    // holds for the others.
     "recvmsg send sendmmsg sendmsg sendto setsockopt shutdown socket socketcall socketpair";
 constexpr std::string_view kIpc =
     "ipc mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedreceive_time64 mq_timedsend "

@@ -58,7 +58,7 @@ Result<std::optional<uint32_t>> ErrnoMember(const Json& object, const char* numb
   }
   std::optional<uint64_t> number = TRY(UnsignedMember(object, number_name, where));
   if (!number) return std::optional<uint32_t>();
-  if (*number > 4095)
+  if (*number > 4094)
     return Fail(Code::kInvalid, std::string(where) + "." + number_name + ": not an error number");
   return std::optional<uint32_t>(static_cast<uint32_t>(*number));
 }

@@ -1,0 +1,1 @@
+wolffia_test(seccomp_test SOURCES unit/seccomp_test.cc LINK wolffia_seccomp)
