@@ -137,8 +137,6 @@ Result<Reference> ParseParts(std::string_view text) {
     TRY(CheckTag(out.tag));
     text = text.substr(0, colon);
   }
-  if (text.size() > kMaxNameBytes)
-    return Fail(Code::kInvalid, "the name is longer than " + std::to_string(kMaxNameBytes) + " bytes");
   const size_t slash = text.find('/');
   if (slash != std::string_view::npos && LooksLikeDomain(text.substr(0, slash))) {
     out.domain = text.substr(0, slash);
@@ -147,7 +145,10 @@ Result<Reference> ParseParts(std::string_view text) {
   }
   TRY(CheckPath(text, out.domain.empty()));
   out.path = text;
-  return out.domain.empty() ? out : out.WithDomain(out.domain);
+  if (!out.domain.empty()) out = out.WithDomain(out.domain);
+  if (out.Name().size() > kMaxNameBytes)
+    return Fail(Code::kInvalid, "the name is longer than " + std::to_string(kMaxNameBytes) + " bytes");
+  return out;
 }
 
 }  // namespace

@@ -95,6 +95,7 @@ TEST(Reference, Refused) {
       {"\x1b[31m", "\\x1b[31m"},
       {"caf\xc3\xa9", "malformed"},
       {"a.b/" + std::string(252, 'x'), "longer than 255"},
+      {"docker.io/" + std::string(240, 'x'), "longer than 255"},
   };
   for (const Row& row : rows) {
     auto parsed = Reference::Parse(row.text);
