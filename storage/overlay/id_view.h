@@ -1,5 +1,6 @@
 // IdView: the image's ids as one user namespace can show them. FUSE makes an inode whose id the namespace does not map
-// unmodifiable (EOVERFLOW on copy-up), so an id outside the map is shown as 65534 where that is mapped, else as 0.
+// unmodifiable (EOVERFLOW on copy-up), so an id outside the map is shown as 65534, as 0, or as the first mapped id:
+// whichever of them is mapped.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,7 @@ class IdView {
   }
   static uint32_t Show(const std::vector<IdRange>& ranges, uint32_t id) {
     if (Maps(ranges, id)) return id;
-    return Maps(ranges, 65534) ? 65534 : 0;
+    return Maps(ranges, 65534) ? 65534 : Maps(ranges, 0) ? 0 : ranges[0].first;
   }
   std::vector<IdRange> uids_, gids_;
 };

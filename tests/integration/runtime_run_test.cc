@@ -17,6 +17,8 @@
 #include "engine/runtime/monitor.h"
 #include "engine/runtime/monitor_client.h"
 #include "engine/runtime/remove_tree.h"
+#include "engine/runtime/seccomp.h"
+#include "storage/layer_writer.h"
 
 namespace wolffia {
 namespace {
@@ -130,8 +132,31 @@ class RuntimeRun : public testing::Test {
     std::optional<Error> error;
   };
 
+  // Makes the root directory an image of one layer, and containers of specs without a root path run it.
+  void MakeImage() {
+    SpawnRequest tar{.program = "tar",
+                     .argv = {"tar", "-C", rootfs_, "--owner=0", "--group=0", "--numeric-owner", "-cf",
+                              base_ + "/layer.tar", "."}};
+    ASSERT_EQ(RunForOutput(tar, "", 1 << 20)->status.ShellCode(), 0);
+    Staging staging = *Staging::Begin(*store_);
+    auto writer = *LayerWriter::Begin(*store_, staging, {});
+    ASSERT_TRUE(writer->Write(*ReadFile(base_ + "/layer.tar", 64 << 20)));
+    auto diff_id = writer->Commit({});
+    ASSERT_TRUE(diff_id) << diff_id.error().what;
+    diff_ids_ = {*diff_id};
+    chain_ = *EnsureChainIndex(*store_, diff_ids_);
+  }
+
+  RuntimeSpec LayeredSpec(std::vector<std::string> args) {
+    RuntimeSpec spec = Spec(std::move(args));
+    spec.root_path.clear();
+    return spec;
+  }
+
   Result<NewContainer> Create(const RuntimeSpec& spec, bool auto_remove = true) {
     ContainerRecord record;
+    record.chain = chain_;
+    record.diff_ids = diff_ids_;
     record.auto_remove = auto_remove;
     record.rootfs = spec.root_path;
     record.command = spec.process.args;
@@ -179,10 +204,55 @@ class RuntimeRun : public testing::Test {
 
   Outcome Shell(const std::string& script) { return Run(Spec({"sh", "-c", script})); }
 
+  void FailAt(const RuntimeSpec& spec, const LaunchPlan& plan, size_t step) {
+    const bool auto_remove = step % 2 == 0;
+    const std::string words = Describe(plan.steps[step]);
+    auto container = Create(spec, auto_remove);
+    ASSERT_TRUE(container);
+    auto sockets = *MakeSocketPair();
+    Fd lock(fcntl(container->lock.fd(), F_DUPFD_CLOEXEC, 3));
+    container->lock.Release();
+    pid_t monitor = fork();
+    if (monitor == 0) {
+      sockets.ours.Reset();
+      Context context = context_;
+      RunMonitor(context, {std::move(sockets.theirs), std::move(lock), LaunchPlan::Fault{step, EXDEV}});
+      _exit(0);
+    }
+    lock.Reset();
+    sockets.theirs.Reset();
+    StartRequest request{store_->root_path(), store_->runroot_path(), container->id, true};
+    ASSERT_TRUE(SendPacket(sockets.ours.get(), Encode(request)));
+    auto packet = ReceivePacket(sockets.ours.get());
+    waitpid(monitor, nullptr, 0);
+    auto message = packet ? Decode(packet->data) : std::unexpected(packet.error());
+    const auto* failed = message ? std::get_if<Failed>(&*message) : nullptr;
+    ASSERT_NE(failed, nullptr) << words;
+    EXPECT_THAT(failed->error.what, HasSubstr("Invalid cross-device link"));
+    // The paths of this container are not those of the plan that the test made.
+    if (!std::holds_alternative<step::EnterDirectory>(plan.steps[step]) &&
+        !std::holds_alternative<step::MountOverlay>(plan.steps[step])) {
+      EXPECT_THAT(failed->error.what, testing::StartsWith(words));
+    }
+    EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1) << "a process is left";
+    EXPECT_EQ(Leftovers(), "") << words;
+    auto status = ContainerStore(*store_).Get(container->id);
+    EXPECT_EQ(status.has_value(), !auto_remove) << words;
+    if (!status) return;
+    ASSERT_TRUE(status->exited) << words;
+    EXPECT_EQ(status->exited->exit_code, std::holds_alternative<step::Execute>(plan.steps[step]) ? 126 : 125);
+    EXPECT_EQ(status->exited->error, failed->error.what);
+    std::string left_over;
+    auto removed = ContainerStore(*store_).Remove(container->id, &left_over);
+    EXPECT_TRUE(removed) << removed.error().what;
+  }
+
   Context context_;
   HostFacts facts_;
   std::string base_, rootfs_;
   std::optional<Store> store_;
+  Digest chain_;
+  std::vector<Digest> diff_ids_;
 };
 
 TEST_F(RuntimeRun, ExitCodes) {
@@ -417,52 +487,80 @@ TEST_F(RuntimeRun, ReadOnlyRootAndBinds) {
   for (const char* words : {"root\n", "bind\n", "tmp\n", "1\n"}) EXPECT_THAT(outcome.out, HasSubstr(words));
 }
 
+TEST_F(RuntimeRun, Layers) {
+  chmod(rootfs_.c_str(), 0751);
+  MakeImage();
+  std::string script =
+      "cat /proc/mounts | grep overlay; stat -c '%a %u' / /tmp /etc; cat /etc/plain; echo more >> /etc/plain; cat "
+      "/etc/plain; "
+      "rm /bin/garbage; ls /bin | grep garbage; mkdir /tmp/d && chown 1000:1000 /tmp/d && echo x > /tmp/d/f "
+      "&& chown "
+      "1000:1000 /tmp/d/f && chmod 700 /tmp/d && echo done";
+  Outcome outcome = Run(LayeredSpec({"sh", "-c", script}));
+  EXPECT_EQ(outcome.code, 0) << outcome.out << (outcome.error ? outcome.error->what : "");
+  EXPECT_THAT(outcome.out, HasSubstr("overlay / overlay rw"));
+  EXPECT_THAT(outcome.out, HasSubstr("751 0\n1777 0\n755 0\nno program\nno program\nmore\ndone\n"));
+  EXPECT_TRUE(ListDirectory(store_->root(), "containers")->empty()) << "removed, files of other ids included";
+
+  // The same kept: removed by whoever calls, in a namespace of its own.
+  auto running = Start(LayeredSpec({"sh", "-c", script}), false);
+  ASSERT_TRUE(running) << running.error().what;
+  EXPECT_EQ(running->client.AwaitExit(false)->exit_code, 0);
+  std::string left_over;
+  auto removed = ContainerStore(*store_).Remove(running->id, &left_over);
+  ASSERT_FALSE(removed);
+  ASSERT_NE(left_over, "");
+  EXPECT_TRUE(RemoveTreeAsRoot(facts_, store_->root_path() + "/" + left_over));
+  (void)ContainerStore(*store_).Remove(running->id);
+}
+
+TEST_F(RuntimeRun, LayersInOtherMaps) {
+  MakeImage();
+  RuntimeSpec spec = LayeredSpec({"sh", "-c", "id; touch /tmp/mine; stat -c '%u' / /tmp/mine /etc/plain"});
+  MappedIds ids = *BuildIdMaps({.mode = "keep-id"}, facts_.subordinate, facts_.uid, facts_.gid);
+  spec.uid_mappings = ids.maps.uids;
+  spec.gid_mappings = ids.maps.gids;
+  spec.process.user = {ids.keep_uid, ids.keep_gid};
+  Outcome outcome = Run(spec);
+  EXPECT_EQ(outcome.code, 0) << outcome.out << (outcome.error ? outcome.error->what : "");
+  EXPECT_THAT(outcome.out, HasSubstr("\n0\n" + std::to_string(ids.keep_uid) + "\n0\n"));
+  for (uint32_t inside : {0u, 1000u}) {
+    spec.uid_mappings = {{inside, static_cast<uint32_t>(facts_.uid), 1}};
+    spec.gid_mappings = {{inside, static_cast<uint32_t>(facts_.gid), 1}};
+    spec.process.user = {inside, inside};
+    outcome = Run(spec);
+    EXPECT_EQ(outcome.code, 0) << outcome.out << (outcome.error ? outcome.error->what : "");
+  }
+}
+
+TEST_F(RuntimeRun, Seccomp) {
+  RuntimeSpec spec =
+      Spec({"sh", "-c", "cat /proc/self/status | grep Seccomp; mount -t tmpfs none /tmp || echo refused"});
+  spec.seccomp = DefaultSeccomp(spec.process.capabilities.bounding);
+  for (bool no_new_privileges : {false, true}) {
+    spec.process.no_new_privileges = no_new_privileges;
+    Outcome outcome = Run(spec);
+    EXPECT_EQ(outcome.code, 0) << outcome.out << (outcome.error ? outcome.error->what : "");
+    EXPECT_THAT(outcome.out, HasSubstr("Seccomp:\t2"));
+    EXPECT_THAT(outcome.out, HasSubstr("refused"));
+  }
+}
+
 // Every step of a start fails once: a sentence that names the step, and nothing left.
 TEST_F(RuntimeRun, EveryStepMayFail) {
-  RuntimeSpec spec = Spec({"true"});
+  MakeImage();
   ASSERT_EQ(mkdir((base_ + "/bound").c_str(), 0755), 0);
-  spec.mounts.push_back({"/bind", "bind", base_ + "/bound", {"rbind", "ro"}});
-  spec.process.rlimits = {{"RLIMIT_NOFILE", 100, 200}};
-  spec.process.oom_score_adj = 500;
-  spec.process.no_new_privileges = true;
-  RootSource root{.container_dir = "x", .layered = false};
-  LaunchPlan plan = *BuildLaunchPlan(spec, HostFacts::ForLaunch(context_), root, {});
-  for (size_t step = 0; step < plan.steps.size(); step++) {
-    auto container = Create(spec, step % 2 == 0);
-    ASSERT_TRUE(container);
-    auto sockets = *MakeSocketPair();
-    pid_t monitor = fork();
-    if (monitor == 0) {
-      sockets.ours.Reset();
-      Context context = context_;
-      RunMonitor(context, {std::move(sockets.theirs), *Fd(container->lock.fd()).Duplicate(),
-                           LaunchPlan::Fault{step, EXDEV}});
-      _exit(0);
-    }
-    sockets.theirs.Reset();
-    std::string id = container->id;
-    container->lock.Release();
-    ASSERT_TRUE(SendPacket(sockets.ours.get(),
-                           Encode(StartRequest{store_->root_path(), store_->runroot_path(), id, true})));
-    auto packet = ReceivePacket(sockets.ours.get());
-    ASSERT_TRUE(packet);
-    auto message = Decode(packet->data);
-    ASSERT_TRUE(message);
-    const auto* failed = std::get_if<Failed>(&*message);
-    ASSERT_NE(failed, nullptr) << Describe(plan.steps[step]);
-    EXPECT_THAT(failed->error.what, HasSubstr("Invalid cross-device link"));
-    bool enter = std::holds_alternative<step::EnterDirectory>(plan.steps[step]);
-    EXPECT_THAT(failed->error.what,
-                HasSubstr(enter ? "enter the container's directory" : Describe(plan.steps[step])));
-    waitpid(monitor, nullptr, 0);
-    EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1) << "a process is left";
-    EXPECT_EQ(Leftovers(), "") << Describe(plan.steps[step]);
-    auto status = ContainerStore(*store_).Get(id);
-    EXPECT_EQ(status.has_value(), step % 2 == 1);
-    if (!status) continue;
-    EXPECT_EQ(status->exited->exit_code, std::holds_alternative<step::Execute>(plan.steps[step]) ? 126 : 125);
-    EXPECT_EQ(status->exited->error, failed->error.what);
-    EXPECT_TRUE(ContainerStore(*store_).Remove(id));
+  for (RuntimeSpec spec : {Spec({"true"}), LayeredSpec({"true"})}) {
+    spec.mounts.push_back({"/bind", "bind", base_ + "/bound", {"rbind", "ro"}});
+    spec.process.rlimits = {{"RLIMIT_NOFILE", 100, 200}};
+    spec.process.oom_score_adj = 500;
+    spec.process.no_new_privileges = true;
+    spec.seccomp = DefaultSeccomp(spec.process.capabilities.bounding);
+    RootSource root{.container_dir = "x", .layered = spec.root_path.empty()};
+    root.volatile_upper = true;
+    LaunchOptions options{.stdin_open = false, .seccomp = std::vector<sock_filter>(1)};
+    LaunchPlan plan = *BuildLaunchPlan(spec, HostFacts::ForLaunch(context_), root, options);
+    for (size_t step = 0; step < plan.steps.size(); step++) FailAt(spec, plan, step);
   }
 }
 
