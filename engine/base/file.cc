@@ -160,7 +160,7 @@ Result<> RemoveTreeAt(int dirfd, const std::string& path) {
   struct stat top;
   if (fstatat(dirfd, path.c_str(), &top, AT_SYMLINK_NOFOLLOW) < 0) return FailErrno("remove " + path);
   if (!S_ISDIR(top.st_mode)) return FailErrno("remove " + path);
-  if ((top.st_mode & 0700) != 0700) (void)fchmodat(dirfd, path.c_str(), 0700, 0);
+  if ((top.st_mode & 0700) != 0700) (void)!fchmodat(dirfd, path.c_str(), 0700, 0);
   Fd here = TRY(OpenAt(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   std::vector<Level> above;  // directories between the top and `here`, the top not among them
   std::string subdirectory;
