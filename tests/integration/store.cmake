@@ -1,0 +1,2 @@
+wolffia_test(store_crash_test SOURCES integration/store_crash_test.cc LINK wolffia_layer_writer LABEL integration)
+wolffia_test(store_space_test SOURCES integration/store_space_test.cc LINK wolffia_layer_writer LABEL integration)
