@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <new>
+#include <utility>
 
 #include "storage/overlay/fuse_session.h"
 #include "storage/overlay/lower_tree.h"
@@ -33,27 +33,32 @@ constexpr unsigned kParallelCapabilities =
 // Whoever lists a directory looks at its entries next (overlayfs always does): attributes come with the
 // names. Without READDIRPLUS_AUTO the kernel does not guess.
 constexpr unsigned kListingCapabilities = FUSE_CAP_READDIRPLUS;
-// Large reads go from the tar to the kernel's page by a pipe, past our memory.
-constexpr unsigned kSpliceCapabilities = FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE;
-// Below this many bytes a copy is faster than the three calls of a splice.
-constexpr size_t kSpliceFrom = 64 << 10;
 // The kernel takes the smaller one of this and its own.
 constexpr unsigned kMaxReadahead = 1 << 20;
-// Largest read that is answered, the protocol's limit (256 pages).
+// Largest read that is answered, the protocol's limit (256 pages). Reads are copied through memory: splicing
+// them from the tar took as much processor time or more at every size, and more system calls.
 constexpr size_t kMaxRead = 1 << 20;
+// A thread keeps its buffer up to this size between requests: what the kernel's readahead asks for.
+constexpr size_t kKeptBuffer = 128 << 10;
 // A listing is asked for in pieces of this size at most.
 constexpr size_t kMaxListing = 64 << 10;
 
-// Memory of one thread for its replies, kept between requests.
+// Memory of one thread for its replies.
 class ReplyBuffer {
  public:
   ~ReplyBuffer() { free(memory_); }
+  // nullptr if there is no memory. Valid until the next call.
   char* Get(size_t size) {
     if (size <= size_) return memory_;
     free(memory_);
     memory_ = static_cast<char*>(malloc(size));
     size_ = memory_ != nullptr ? size : 0;
     return memory_;
+  }
+  void Trim() {
+    if (size_ <= kKeptBuffer) return;
+    free(std::exchange(memory_, nullptr));
+    size_ = 0;
   }
 
  private:
@@ -84,8 +89,8 @@ fuse_entry_param EntryOf(const LowerTree& tree, uint32_t node) {
 
 void Init(void* served, fuse_conn_info* conn) {
   static_cast<Served*>(served)->stateless_directories = (conn->capable & FUSE_CAP_NO_OPENDIR_SUPPORT) != 0;
-  conn->want = conn->capable & (kCacheCapabilities | kStatelessCapabilities | kParallelCapabilities |
-                                kListingCapabilities | kSpliceCapabilities);
+  conn->want = conn->capable &
+               (kCacheCapabilities | kStatelessCapabilities | kParallelCapabilities | kListingCapabilities);
   conn->max_readahead = std::min(conn->max_readahead, kMaxReadahead);
 }
 
@@ -190,27 +195,14 @@ void Read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, fuse_file_i
   }
   auto from = static_cast<uint64_t>(offset);
   size = static_cast<size_t>(std::min<uint64_t>({size, kMaxRead, from < file->size ? file->size - from : 0}));
-  bool sparse = (file->flags & kNodeSparse) != 0;
-  LowerTree::Place place{};
-  if (!sparse && tree.Locate(*file, from, size, &place) != 0) {
-    fuse_reply_err(req, EIO);
-    return;
-  }
-  if (!sparse && size >= kSpliceFrom) {
-    fuse_bufvec data = FUSE_BUFVEC_INIT(size);
-    data.buf[0].flags = static_cast<fuse_buf_flags>(FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK | FUSE_BUF_FD_RETRY);
-    data.buf[0].fd = place.tar;
-    data.buf[0].pos = place.offset;
-    fuse_reply_data(req, &data, FUSE_BUF_SPLICE_MOVE);
-    return;
-  }
   char* buffer = reply_buffer.Get(size);
   if (buffer == nullptr && size > 0)
     fuse_reply_err(req, ENOMEM);
   else if (tree.Read(*file, buffer, size, from) != 0)
-    fuse_reply_err(req, EIO);
+    fuse_reply_err(req, EIO);  // a short answer would be taken for zeros
   else
     fuse_reply_buf(req, buffer, size);
+  reply_buffer.Trim();
 }
 
 // Only where there are holes; elsewhere the kernel learns once that it need not ask.

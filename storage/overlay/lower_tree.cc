@@ -23,11 +23,6 @@ constexpr std::string_view kCapability = "security.capability";
 
 LowerTree::LowerTree(std::shared_ptr<const Lower> lower, IdView ids)
     : lower_(std::move(lower)), ids_(std::move(ids)) {
-  for (size_t i = 0; i < lower_->tar_count(); ++i) {
-    struct stat st{};
-    bool known = fstat(lower_->tar(static_cast<uint16_t>(i)), &st) == 0;
-    tar_sizes_.push_back(known ? static_cast<uint64_t>(st.st_size) : 0);
-  }
   auto all = index().AllXattrs();
   shows_xattrs_ =
       index().has_xattrs() && (all.size() > kXattrScanLimit || std::ranges::any_of(all, [&](auto& x) {
@@ -77,14 +72,6 @@ struct statvfs LowerTree::StatFs() const {
   st.f_files = index().node_count();
   st.f_namemax = 255;
   return st;  // nothing free: it is read-only
-}
-
-int LowerTree::Locate(const IndexNode& file, uint64_t offset, size_t size, Place* place) const {
-  if (file.layer >= tar_sizes_.size()) return -EIO;
-  uint64_t end = tar_sizes_[file.layer];
-  if (file.data > end || offset > end - file.data || size > end - file.data - offset) return -EIO;
-  *place = {.tar = lower_->tar(file.layer), .offset = static_cast<off_t>(file.data + offset)};
-  return 0;
 }
 
 int LowerTree::Read(const IndexNode& file, char* buffer, size_t size, uint64_t offset) const {

@@ -22,7 +22,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "storage/overlay/id_view.h"
 #include "storage/overlay/lower_index.h"
@@ -41,14 +40,7 @@ class LowerTree {
   void Stat(uint32_t node, struct stat* st) const;
   struct statvfs StatFs() const;
 
-  // The bytes of a regular file [offset, offset + size), size already cut at its end: either a place in one
-  // tar, to be read or spliced from there, or copied by Read (sparse files).
-  struct Place {
-    int tar;
-    off_t offset;
-  };
-  // -EIO where the tar does not reach that far: the kernel would take a short answer for zeros.
-  int Locate(const IndexNode& file, uint64_t offset, size_t size, Place* place) const;
+  // `size` bytes of a regular file, all inside it; -EIO where the tar does not have them.
   int Read(const IndexNode& file, char* buffer, size_t size, uint64_t offset) const;
   // SEEK_DATA and SEEK_HOLE; the new offset or -ENXIO.
   int64_t SeekHole(const IndexNode& file, int64_t offset, int whence) const;
@@ -64,7 +56,6 @@ class LowerTree {
 
   std::shared_ptr<const Lower> lower_;
   IdView ids_;
-  std::vector<uint64_t> tar_sizes_;
   bool shows_xattrs_;
 };
 

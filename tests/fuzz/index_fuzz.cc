@@ -45,8 +45,6 @@ void TouchNode(const LowerTree& tree, const Lower& lower, uint32_t n) {
   char buffer[64];
   for (uint64_t offset : {uint64_t{0}, uint64_t{5}, node.size - 1, node.size, ~uint64_t{0}}) {
     (void)lower.Read(node, buffer, sizeof buffer, offset);
-    LowerTree::Place place;
-    (void)tree.Locate(node, offset, sizeof buffer, &place);
     (void)tree.SeekHole(node, static_cast<int64_t>(offset), SEEK_DATA);
     (void)tree.SeekHole(node, static_cast<int64_t>(offset), SEEK_HOLE);
   }
