@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "engine/oci/json.h"
 #include "tests/unit/temp_dir.h"
 
 namespace wolffia {
@@ -59,7 +60,7 @@ struct World {
 std::string Golden(const BuiltSpec& built) {
   RuntimeSpec spec = built.spec;
   spec.seccomp.reset();
-  std::string text = spec.Serialize() + "\n";
+  std::string text = Json::parse(spec.Serialize()).dump(1) + "\n";
   for (const auto& [name, content] : built.files) text += "--- " + name + "\n" + content;
   return text;
 }
