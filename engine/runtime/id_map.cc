@@ -199,10 +199,10 @@ Result<IdMaps> MapsByFlags(const UsernsRequest& request, const OwnIds& uids, con
   // One of the two flags stands for both, as podman has it.
   const auto& uid_flags = request.uid_maps.empty() ? request.gid_maps : request.uid_maps;
   const auto& gid_flags = request.gid_maps.empty() ? request.uid_maps : request.gid_maps;
-  return IdMaps {
-    .uids = TRY(MapByFlags(uid_flags, uids, kUids))
-    , .gids = TRY(MapByFlags(gid_flags, gids, kGids))
-  };
+  IdMaps maps;
+  maps.uids = TRY(MapByFlags(uid_flags, uids, kUids));
+  maps.gids = TRY(MapByFlags(gid_flags, gids, kGids));
+  return maps;
 }
 
 bool IsOnly(const std::vector<SpecIdMapping>& map, uint32_t host_id) {

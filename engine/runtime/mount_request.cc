@@ -166,8 +166,8 @@ Result<bool> TakeBindKey(std::string_view key, std::string_view value, std::stri
 Result<bool> TakeTmpfsKey(std::string_view key, std::string_view value, const Flag& flag,
                           MountRequest& mount) {
   if (key == "tmpfs-size") {
-    mount.options.push_back(
-        "size=" + std::to_string(TRY_WITH(ParseSize(value), std::string(flag.name) + " tmpfs-size")));
+    uint64_t size = TRY_WITH(ParseSize(value), std::string(flag.name) + " tmpfs-size");
+    mount.options.push_back("size=" + std::to_string(size));
     return true;
   }
   if (key != "tmpfs-mode") return false;

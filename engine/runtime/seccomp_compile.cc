@@ -96,10 +96,8 @@ Result<std::vector<Arguments>> ArgumentsOf(const SpecSeccompRule& rule) {
   std::set<uint32_t> indexes;
   for (const SpecSeccompArg& arg : rule.args) {
     if (arg.index > 5) return Fail(Code::kInvalid, "seccomp: a system call has arguments 0 to 5");
-    all.push_back({
-      arg.index, TRY(OperatorOf(arg.op))
-      , arg.value, arg.value_two
-    });
+    scmp_compare op = TRY(OperatorOf(arg.op));
+    all.push_back({arg.index, op, arg.value, arg.value_two});
     indexes.insert(arg.index);
   }
   if (indexes.size() == all.size()) return std::vector<Arguments>{all};

@@ -111,17 +111,18 @@ Result<SpecSeccompArg> ParseArg(const Json& arg, const std::string& where) {
   std::optional<uint64_t> index = TRY(UnsignedMember(arg, "index", where));
   if (index.value_or(0) > 5)
     return Fail(Code::kInvalid, where + ".index: a system call has arguments 0 to 5");
-  return SpecSeccompArg {
-    .index = static_cast<uint32_t>(index.value_or(0)), .value = TRY(UnsignedMember(arg, "value", where))
-    .value_or(0), .value_two = TRY(UnsignedMember(arg, "valueTwo", where))
-    .value_or(0), .op = TRY(StringMember(arg, "op", where))
-  };
+  SpecSeccompArg parsed{.index = static_cast<uint32_t>(index.value_or(0))};
+  parsed.value = TRY(UnsignedMember(arg, "value", where))
+  .value_or(0);
+  parsed.value_two = TRY(UnsignedMember(arg, "valueTwo", where))
+  .value_or(0);
+  parsed.op = TRY(StringMember(arg, "op", where));
+  return parsed;
 }
 
 Result<SpecSeccompRule> ParseRule(const Json& rule, const std::string& where) {
-  SpecSeccompRule parsed {
-    .names = TRY(StringsMember(rule, "names", where))
-  };
+  SpecSeccompRule parsed;
+  parsed.names = TRY(StringsMember(rule, "names", where));
   if (std::string name = TRY(StringMember(rule, "name", where)); !name.empty())
     parsed.names.push_back(std::move(name));
   if (parsed.names.empty() || parsed.names.size() > kMaxNames)
@@ -156,12 +157,11 @@ Result<std::vector<std::string>> ParseArchitectures(const Json& profile) {
 
 Result<SpecSeccomp> ParseObject(const Json& json, const std::vector<std::string>& bounding) {
   if (!json.is_object()) return Fail(Code::kInvalid, "profile: not an object");
-  SpecSeccomp profile {
-    .default_action = TRY(StringMember(json, "defaultAction", "profile"))
-    , .default_errno_ret = TRY(ErrnoMember(json, "defaultErrnoRet", "defaultErrno", "profile"))
-    , .architectures = TRY(ParseArchitectures(json))
-    , .flags = TRY(StringsMember(json, "flags", "profile"))
-  };
+  SpecSeccomp profile;
+  profile.default_action = TRY(StringMember(json, "defaultAction", "profile"));
+  profile.default_errno_ret = TRY(ErrnoMember(json, "defaultErrnoRet", "defaultErrno", "profile"));
+  profile.architectures = TRY(ParseArchitectures(json));
+  profile.flags = TRY(StringsMember(json, "flags", "profile"));
   if (profile.default_action.empty()) return Fail(Code::kInvalid, "profile.defaultAction: missing");
   const Json* rules = TRY(ArrayMember(json, "syscalls", "profile"));
   if (rules == nullptr) return profile;

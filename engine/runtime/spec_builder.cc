@@ -246,9 +246,9 @@ Result<BuiltSpec> BuildSpec(const Context& context, const SpecInputs& inputs) {
                 "--network " + inputs.request.network + ": not supported yet (none and host are)");
   BuiltSpec built;
   RuntimeSpec& spec = built.spec;
-  UserFiles files{
-      .passwd = TRY_WITH(TextOrNothing(inputs.root_file, "/etc/passwd"), "look up the user"),
-      .group = TRY_WITH(TextOrNothing(inputs.root_file, "/etc/group"), "look up the user's groups")};
+  UserFiles files;
+  files.passwd = TRY_WITH(TextOrNothing(inputs.root_file, "/etc/passwd"), "look up the user");
+  files.group = TRY_WITH(TextOrNothing(inputs.root_file, "/etc/group"), "look up the user's groups");
   ContainerUser user = TRY(ResolveUser(inputs, files));
   std::string cwd = TRY(WorkingDirectory(inputs));
   spec.hostname = TRY(Hostname(inputs));
