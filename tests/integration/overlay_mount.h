@@ -8,9 +8,12 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -37,9 +40,8 @@ struct Served {
 using Body = std::function<std::string(const std::string& mount_point, int socket)>;
 using Outside = std::function<void(LowerServer& server, int socket)>;
 
-inline Result<Fd> MountInOwnNamespace(const std::string& mount_point) {
-  std::string uid = std::to_string(getuid()), gid = std::to_string(getgid());
-  if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return FailErrno("unshare");
+inline Result<Fd> MountInOwnNamespace(const std::string& mount_point, const std::string& uid,
+                                      const std::string& gid) {
   auto write_file = [](const char* path, const std::string& text) -> Result<> {
     return WriteFull(TRY(Open(path, O_WRONLY)).get(), text);
   };
@@ -54,8 +56,9 @@ inline Result<Fd> MountInOwnNamespace(const std::string& mount_point) {
   return fuse;
 }
 
-inline void ChildMain(int socket, const std::string& mount_point, const Body& body) {
-  auto fuse = MountInOwnNamespace(mount_point);
+inline void ChildMain(int socket, const std::string& mount_point, const std::string& uid,
+                      const std::string& gid, const Body& body) {
+  auto fuse = MountInOwnNamespace(mount_point, uid, gid);
   if (!fuse) {
     (void)SendPacket(socket, "unsupported: " + fuse.error().what);
     _exit(0);
@@ -72,10 +75,16 @@ inline Served ServeInNamespace(std::shared_ptr<const Lower> lower, IdView ids, c
                                const Body& body, const Outside& outside = nullptr) {
   Served served;
   auto pair = MakeSocketPair();
-  pid_t pid = fork();
+  std::string uid = std::to_string(getuid()), gid = std::to_string(getgid());
+  // Not fork and unshare: a sanitizer's own thread would forbid the second.
+  auto pid = static_cast<pid_t>(syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0));
+  if (pid < 0) {
+    served.unsupported = std::string("clone with namespaces: ") + strerror(errno);
+    return served;
+  }
   if (pid == 0) {
     pair->ours.Reset();
-    ChildMain(pair->theirs.get(), mount_point, body);
+    ChildMain(pair->theirs.get(), mount_point, uid, gid, body);
   }
   pair->theirs.Reset();
   int socket = pair->ours.get();
