@@ -113,10 +113,12 @@ Result<> ArchiveTree::Scan() {
         if (name.empty()) return {};
         Entry& known = entries_[name];  // as in every archive, the last of a name counts
         known = {.offset = entry.data_offset, .size = entry.size, .usable = regular};
-        if (entry.hard_link) known = {.link = CleanName(entry.link_target), .usable = true};
-        if (S_ISLNK(entry.mode))
-          known = {.link = CleanName(SplitPath(name).first + "/" + entry.link_target),
-                   .usable = !entry.link_target.starts_with('/')};
+        if (!entry.hard_link && !S_ISLNK(entry.mode)) return {};
+        // A symlink starts from its directory; one that leads out, or is absolute, leads to nothing.
+        std::string from = entry.hard_link ? "" : SplitPath(name).first + "/";
+        bool inside = entry.hard_link || !entry.link_target.starts_with('/');
+        known = {.link = inside ? CleanName(from + entry.link_target) : ""};
+        known.usable = !known.link.empty();
         return {};
       },
       kArchiveLimits);
