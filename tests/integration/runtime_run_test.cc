@@ -514,6 +514,27 @@ TEST_F(RuntimeRun, Layers) {
   (void)ContainerStore(*store_).Remove(running->id);
 }
 
+// What every container costs its host. Debug builds and sanitizers have their own ideas of memory.
+TEST_F(RuntimeRun, AnIdleMonitorIsSmall) {
+  MakeImage();
+  RuntimeSpec spec = LayeredSpec({"sh", "-c", "ls -lR / >/dev/null 2>&1; echo ready; sleep 100"});
+  spec.seccomp = DefaultSeccomp(spec.process.capabilities.bounding);
+  auto running = Start(spec);
+  ASSERT_TRUE(running) << running.error().what;
+  char buffer[6];
+  ASSERT_EQ(*ReadFull(running->output.get(), buffer, 6), 6u);
+  int monitor = ContainerStore(*store_).Get(running->id)->started->monitor_pid;
+  std::string status = Text("/proc/" + std::to_string(monitor) + "/status");
+  int kilobytes = atoi(status.c_str() + status.find("VmRSS:") + 6);
+  std::cout << "VmRSS " << kilobytes << " kB, threads" << status.substr(status.find("Threads:") + 8, 3);
+  std::cout << Text("/proc/" + std::to_string(monitor) + "/smaps_rollup");
+#if defined(NDEBUG) && !defined(WOLFFIA_SANITIZED)
+  EXPECT_LE(kilobytes, 6 * 1024);
+#endif
+  kill(running->started.pid, SIGKILL);
+  EXPECT_EQ(running->client.AwaitExit(false)->exit_code, 137);
+}
+
 TEST_F(RuntimeRun, LayersInOtherMaps) {
   MakeImage();
   RuntimeSpec spec = LayeredSpec({"sh", "-c", "id; touch /tmp/mine; stat -c '%u' / /tmp/mine /etc/plain"});
