@@ -67,8 +67,12 @@ Result<> MergeDropIns(const std::string& directory, RegistrySettings* into) {
   if (!names && names.error().code == Code::kNotFound) return {};
   std::vector<std::string> sorted = TRY(std::move(names));
   std::ranges::sort(sorted);
-  for (const std::string& name : sorted)
-    if (name.ends_with(".conf")) TRY(MergeFile(directory + "/" + name, into));
+  for (const std::string& name : sorted) {
+    if (!name.ends_with(".conf")) continue;
+    std::string path = directory;
+    path.append("/").append(name);
+    TRY(MergeFile(path, into));
+  }
   return {};
 }
 

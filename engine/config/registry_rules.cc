@@ -58,7 +58,7 @@ class RuleReader {
   }
 
   Result<std::string> Location(const TomlValue& table, const char* key, const std::string& where) const {
-    const std::string text = TRY(document_.Text(table, key, where));
+    std::string text = TRY(document_.Text(table, key, where));
     if (text.empty()) return text;
     auto location = CheckLocation(text);
     if (!location) return document_.FailAt(table.Find(key)->place, where + "." + key, location.error().what);
@@ -74,7 +74,7 @@ class RuleReader {
   }
 
   Result<std::string> CaFile(const TomlValue& table, const std::string& where) const {
-    const std::string path = TRY(document_.Text(table, "ca_file", where));
+    std::string path = TRY(document_.Text(table, "ca_file", where));
     if (!path.empty() && path[0] != '/')
       return document_.FailAt(table.Find("ca_file")->place, where + ".ca_file", "not an absolute path");
     return path;

@@ -59,7 +59,7 @@ Result<> SetNumber(const Context&, const TomlValue& value, Settings* settings) {
 }
 
 Result<std::string> ChoiceOf(const TomlValue& value, std::initializer_list<const char*> choices) {
-  const std::string word = TRY(TextOf(value));
+  std::string word = TRY(TextOf(value));
   std::string list;
   for (const char* choice : choices) {
     if (word == choice) return word;
@@ -182,8 +182,9 @@ Result<TomlValue> SettingKey::ValueOfText(std::string_view text) const {
   TomlValue out;
   if (kind == Kind::kInteger) {
     out.kind = TomlValue::Kind::kInteger;
-    const char* end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data(), end, out.integer);
+    const char* begin = text.begin();
+    const char* end = text.end();
+    const auto [rest, error] = std::from_chars(begin, end, out.integer);
     if (error != std::errc() || rest != end) return Fail(Code::kInvalid, Quote(text) + " is not an integer");
     return out;
   }

@@ -31,7 +31,7 @@ Result<Account> AccountOfProcess() {
 
 // An environment variable that has to be an absolute path where it is set.
 Result<std::string> EnvPath(const Context& context, const char* name) {
-  const std::string path = context.Env(name).value_or("");
+  std::string path = context.Env(name).value_or("");
   if (!path.empty() && path[0] != '/')
     return Fail(Code::kInvalid, std::string(name) + ": " + Quote(path) + " is not an absolute path");
   return path;

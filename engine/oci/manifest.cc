@@ -139,9 +139,11 @@ Result<std::variant<Manifest, ManifestIndex>> ParseDocument(std::string_view tex
   if (schema != 2) return Fail(Code::kInvalid, "schemaVersion: not 2");
   const std::string type = TRY(TypeOf(document, content_type));
   if (IsManifestType(type)) return TRY(ParseImageManifest(document, type));
-  if (IsIndexType(type)) return ManifestIndex {
-      .media_type = type, .manifests = TRY(ParseDescriptors(document, "manifests", kMaxIndexEntries))
-    };
+  if (IsIndexType(type)) {
+    ManifestIndex index{.media_type = type};
+    index.manifests = TRY(ParseDescriptors(document, "manifests", kMaxIndexEntries));
+    return index;
+  }
   if (type == kDockerSchema1 || type == kDockerSchema1Signed) return RefuseSchema1();
   return Fail(Code::kInvalid, "media type " + Quote(type) + " is not that of an image or an index");
 }
