@@ -17,7 +17,8 @@ namespace wolffia {
 // belong together.
 class OptionValues {
  public:
-  explicit OptionValues(std::span<const Option> options = {}) : options_(options) {}
+  OptionValues() = default;
+  explicit OptionValues(std::span<const Option> options) : options_(options) {}
   bool Has(std::string_view name) const;
   bool Bool(std::string_view name) const;           // false, or the default
   std::string String(std::string_view name) const;  // the last value; the default if not given

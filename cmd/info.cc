@@ -107,7 +107,7 @@ Value SettingsValue(const Settings& settings) {
 Value SettingsLines(const Settings& settings) {
   Value lines = Value::object();
   for (const Settings::Origin& origin : settings.origins)
-    lines[origin.key] = origin.value + "  (" + origin.origin + ")";
+    lines[origin.key] = origin.value + (origin.value.empty() ? "(" : "  (") + origin.origin + ")";
   return lines;
 }
 

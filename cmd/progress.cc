@@ -13,9 +13,10 @@ namespace {
 
 constexpr int64_t kRedrawNs = 100'000'000;
 
-std::string ShortName(std::string_view digest) {
-  if (digest.starts_with("sha256:")) digest.remove_prefix(7);
-  return std::string(digest.substr(0, 12));
+// A digest by its first digits, anything else as it is.
+std::string ShortName(std::string_view subject) {
+  if (!subject.starts_with("sha256:")) return std::string(subject);
+  return std::string(subject.substr(7, 12));
 }
 
 void Write(std::string_view text) {

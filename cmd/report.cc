@@ -80,20 +80,33 @@ std::string YamlScalar(const Value& value) {
   return value.dump(-1, ' ', false, Value::error_handler_t::replace);
 }
 
+// `indent`: of the lines after the first, which is where the caller has put the cursor.
 void AppendYaml(std::string& out, const Value& value, size_t indent) {
-  auto entry = [&](const std::string& lead, const Value& v) {
-    out += std::string(indent, ' ') + lead;
-    if (v.is_structured() && !v.empty()) {
-      out += "\n";
+  bool first = true;
+  auto begin_line = [&](const std::string& lead) {
+    if (!std::exchange(first, false)) out += std::string(indent, ' ');
+    out += lead;
+  };
+  auto is_block = [](const Value& v) { return v.is_structured() && !v.empty(); };
+  if (value.is_array()) {
+    for (const Value& v : value) {
+      begin_line("- ");
+      if (is_block(v))
+        AppendYaml(out, v, indent + 2);
+      else
+        out += YamlScalar(v) + "\n";
+    }
+    return;
+  }
+  for (const auto& [key, v] : value.items()) {
+    begin_line(key + ":");
+    if (is_block(v)) {
+      out += "\n" + std::string(indent + 2, ' ');
       AppendYaml(out, v, indent + 2);
     } else {
       out += " " + YamlScalar(v) + "\n";
     }
-  };
-  if (value.is_object())
-    for (const auto& [key, v] : value.items()) entry(key + ":", v);
-  if (value.is_array())
-    for (const Value& v : value) entry("-", v);
+  }
 }
 
 }  // namespace

@@ -120,14 +120,13 @@ Result<int> RunContainer(const Command& command, const Session& session, const R
   IdFile id_file = TRY(IdFile::Create(command.options().String("cidfile")));
   NewContainer container = TRY(CreateContainer(command, session, request, root));
   std::string id = container.id;
-  auto written = id_file.Write(id);
-  auto monitor = written ? MonitorClient::Start(command.context, session.store, std::move(container),
-                                                request.interactive)
-                         : Result<MonitorClient>(std::unexpected(written.error()));
-  if (!monitor) {
+  if (auto written = id_file.Write(id); !written) {
     container.lock.Release();
-    return Undo(command, session, id, std::move(monitor).error());
+    return Undo(command, session, id, std::move(written).error());
   }
+  auto monitor =
+      MonitorClient::Start(command.context, session.store, std::move(container), request.interactive);
+  if (!monitor) return Undo(command, session, id, std::move(monitor).error());
   auto started = monitor->AwaitStarted();
   if (!started) return Undo(command, session, id, std::move(started).error());
   id_file.Keep();

@@ -48,11 +48,10 @@ Result<std::map<std::string, std::string>> ReadPairs(const std::vector<std::stri
 
 Result<> ReadMounts(const OptionValues& options, const std::string& directory, RunRequest& request) {
   for (const std::string& text : options.List("volume"))
-    request.mounts.push_back(TRY_WITH(ParseVolumeFlag(text, directory), "--volume"));
+    request.mounts.push_back(TRY(ParseVolumeFlag(text, directory)));
   for (const std::string& text : options.List("mount"))
-    request.mounts.push_back(TRY_WITH(ParseMountFlag(text, directory), "--mount"));
-  for (const std::string& text : options.List("tmpfs"))
-    request.mounts.push_back(TRY_WITH(ParseTmpfsFlag(text), "--tmpfs"));
+    request.mounts.push_back(TRY(ParseMountFlag(text, directory)));
+  for (const std::string& text : options.List("tmpfs")) request.mounts.push_back(TRY(ParseTmpfsFlag(text)));
   return {};
 }
 

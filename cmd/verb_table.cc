@@ -50,8 +50,8 @@ constexpr Option kRun[] = {
     {"uidmap", 0, kCommaList, "CONTAINER:FROM:AMOUNT", "Map user ids into the container"},
     {"ulimit", 0, kCommaList, "NAME=SOFT[:HARD]", "Set a resource limit"},
     {"user", 'u', kString, "USER[:GROUP]", "Run as this user, by name or id"},
-    {"userns", 0, kString, "MODE", "User namespace: host, keep-id, nomap", "", Completes::kWords,
-     "host keep-id nomap"},
+    {"userns", 0, kString, "MODE", "User namespace: host, keep-id, nomap, private", "", Completes::kWords,
+     "host keep-id nomap private"},
     {"volume", 'v', kList, "HOST:CONTAINER[:OPTIONS]", "Mount a host path", "", Completes::kFiles},
     {"workdir", 'w', kString, "DIR", "Working directory inside the container"},
 };

@@ -1,0 +1,132 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cmd/run_flags.h"
+
+namespace wolffia {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+Result<RunRequest> Read(std::vector<std::string> words) {
+  words.insert(words.begin(), "run");
+  CommandLine line = TRY(ParseCommandLine(words));
+  Settings settings;
+  settings.network = "host";
+  return ReadRunFlags(line.options, settings, {line.arguments.begin() + 1, line.arguments.end()}, "/here");
+}
+
+TEST(RunFlags, Everything) {
+  auto request = Read({"-i",
+                       "--rm",
+                       "--init",
+                       "--read-only",
+                       "--name=n",
+                       "-h",
+                       "host",
+                       "-w",
+                       "/w",
+                       "-u",
+                       "me:us",
+                       "-eA=1",
+                       "--env-file=f",
+                       "-v",
+                       "./x:/y:ro",
+                       "--mount",
+                       "type=tmpfs,target=/t",
+                       "--tmpfs",
+                       "/u:size=1m",
+                       "--network=none",
+                       "--userns",
+                       "keep-id",
+                       "--uidmap",
+                       "0:0:1,1:1:9",
+                       "--gidmap=0:0:1",
+                       "--cap-add=A,B",
+                       "--cap-drop",
+                       "ALL",
+                       "--security-opt",
+                       "seccomp=unconfined",
+                       "--security-opt=no-new-privileges",
+                       "--ulimit",
+                       "nofile=1:2",
+                       "--shm-size=1m",
+                       "-l",
+                       "k=v",
+                       "--label=only",
+                       "--annotation=a=b=c",
+                       "img",
+                       "cmd",
+                       "-x"});
+  ASSERT_TRUE(request) << request.error().what;
+  EXPECT_TRUE(request->interactive && request->auto_remove && request->init && request->read_only &&
+              request->no_new_privileges);
+  EXPECT_EQ(request->name, "n");
+  EXPECT_EQ(request->hostname, "host");
+  EXPECT_EQ(request->working_dir, "/w");
+  EXPECT_EQ(request->user, "me:us");
+  EXPECT_THAT(request->env, ElementsAre("A=1"));
+  EXPECT_THAT(request->env_files, ElementsAre("f"));
+  ASSERT_EQ(request->mounts.size(), 3u);
+  EXPECT_EQ(request->mounts[0].source, "/here/x");
+  EXPECT_TRUE(request->mounts[0].read_only);
+  EXPECT_EQ(request->mounts[1].destination, "/t");
+  EXPECT_EQ(request->mounts[2].type, "tmpfs");
+  EXPECT_EQ(request->network, "none");
+  EXPECT_EQ(request->userns.mode, "keep-id");
+  EXPECT_THAT(request->userns.uid_maps, ElementsAre("0:0:1", "1:1:9"));
+  EXPECT_THAT(request->cap_add, ElementsAre("A", "B"));
+  EXPECT_THAT(request->cap_drop, ElementsAre("ALL"));
+  EXPECT_EQ(request->seccomp, "unconfined");
+  EXPECT_THAT(request->ulimits, ElementsAre("nofile=1:2"));
+  EXPECT_EQ(request->shm_size, 1u << 20);
+  EXPECT_EQ(request->labels.at("k"), "v");
+  EXPECT_EQ(request->labels.at("only"), "");
+  EXPECT_EQ(request->annotations.at("a"), "b=c");
+  EXPECT_THAT(request->command, ElementsAre("cmd", "-x"));
+}
+
+TEST(RunFlags, Defaults) {
+  auto request = Read({"img"});
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->network, "host");
+  EXPECT_FALSE(request->entrypoint);
+  EXPECT_FALSE(request->seccomp);
+  EXPECT_FALSE(request->shm_size);
+  EXPECT_TRUE(request->command.empty());
+}
+
+TEST(RunFlags, Entrypoint) {
+  EXPECT_THAT(*Read({"--entrypoint", "/bin/sh -c", "img"})->entrypoint, ElementsAre("/bin/sh -c"));
+  EXPECT_THAT(*Read({"--entrypoint", R"(["a","b c"])", "img"})->entrypoint, ElementsAre("a", "b c"));
+  EXPECT_THAT(*Read({"--entrypoint=", "img"})->entrypoint, ElementsAre());
+}
+
+TEST(RunFlags, Errors) {
+  struct Case {
+    std::vector<std::string> words;
+    const char* contains;
+  };
+  const Case cases[] = {
+      {{"--entrypoint", "[1]", "img"}, "--entrypoint [1]: not an array of strings"},
+      {{"--entrypoint", "[\"a\"", "img"}, "--entrypoint"},
+      {{"--network=bridge", "img"}, "--network bridge"},
+      {{"--security-opt=label=disable", "img"}, "--security-opt label=disable"},
+      {{"--security-opt=seccomp=", "img"}, "--security-opt seccomp="},
+      {{"--security-opt=no-new-privileges=maybe", "img"}, "--security-opt"},
+      {{"--shm-size=big", "img"}, "--shm-size"},
+      {{"-l", "=v", "img"}, "--label =v: the key is empty"},
+      {{"-v", "nocolon", "img"}, "nocolon"},
+      {{"--mount", "type=volume,target=/x", "img"}, "--mount"},
+      {{"--tmpfs", "relative", "img"}, "--tmpfs"},
+  };
+  for (const Case& c : cases) {
+    auto request = Read(c.words);
+    ASSERT_FALSE(request) << testing::PrintToString(c.words);
+    EXPECT_THAT(request.error().what, HasSubstr(c.contains));
+  }
+}
+
+}  // namespace
+}  // namespace wolffia
