@@ -107,8 +107,8 @@ struct RuntimeSpec {
   std::optional<SpecSeccomp> seccomp;  // nullopt: unconfined
 
   static Result<RuntimeSpec> Parse(std::string_view json);
-  // Text that is not UTF-8 cannot be in JSON and becomes U+FFFD: whoever fills in args and env checks them first
-  // (IsUtf8Text in quote.h).
+  // Text that is not UTF-8 cannot be in JSON and becomes U+FFFD: whoever fills in args and env checks them
+  // first (IsUtf8Text in quote.h).
   std::string Serialize() const;
   bool HasNamespace(std::string_view type) const;
   bool operator==(const RuntimeSpec&) const = default;
