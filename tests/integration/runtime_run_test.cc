@@ -491,7 +491,8 @@ TEST_F(RuntimeRun, Layers) {
   chmod(rootfs_.c_str(), 0751);
   MakeImage();
   std::string script =
-      "cat /proc/mounts | grep overlay; stat -c '%a %u' / /tmp /etc; cat /etc/plain; echo more >> /etc/plain; cat "
+      "cat /proc/mounts | grep overlay; stat -c '%a %u' / /tmp /etc; cat /etc/plain; echo more >> "
+      "/etc/plain; cat "
       "/etc/plain; "
       "rm /bin/garbage; ls /bin | grep garbage; mkdir /tmp/d && chown 1000:1000 /tmp/d && echo x > /tmp/d/f "
       "&& chown "
