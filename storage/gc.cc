@@ -8,6 +8,7 @@
 
 #include "engine/base/random.h"
 #include "storage/content.h"
+#include "storage/deferred_release.h"
 #include "storage/live_content.h"
 
 namespace wolffia {
@@ -48,14 +49,16 @@ void BringBack(const Store& store, const Candidate& candidate) {
     renameat(store.root(), candidate.aside.c_str(), store.root(), candidate.path.c_str());
 }
 
-Result<> Drop(const Store& store, const Candidate& candidate, GcReport* report) {
+Result<> Drop(const Store& store, const Candidate& candidate, DeferredRelease* release, GcReport* report) {
   const std::string& path = candidate.aside.empty() ? candidate.path : candidate.aside;
   struct stat st;
-  if (fstatat(store.root(), path.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-      unlinkat(store.root(), path.c_str(), 0) < 0) {
-    if (errno == ENOENT) return {};  // somebody needed it and brought it back
-    return FailErrno("remove " + candidate.path);
+  bool there = fstatat(store.root(), path.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0;
+  if (there) {
+    release->Hold(path, static_cast<uint64_t>(st.st_size));
+    there = unlinkat(store.root(), path.c_str(), 0) == 0;
   }
+  if (!there && errno == ENOENT) return {};  // somebody needed it and brought it back
+  if (!there) return FailErrno("remove " + candidate.path);
   report->blobs += candidate.is_index ? 0 : 1;
   report->bytes += static_cast<uint64_t>(st.st_size);
   return {};
@@ -79,12 +82,13 @@ Result<GcReport> CollectGarbage(const Store& store) {
     if (!first) break;
   }
   auto again = LiveContent::Read(store);
+  DeferredRelease release(store);
   if (first && !again) first = std::unexpected(again.error());
   for (const Candidate& candidate : candidates) {
     if (!again || candidate.IsLive(*again)) {
       BringBack(store, candidate);
     } else if (first) {
-      first = Drop(store, candidate, &report);
+      first = Drop(store, candidate, &release, &report);
     } else {
       BringBack(store, candidate);
     }

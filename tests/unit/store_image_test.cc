@@ -1,5 +1,6 @@
 // Image names, resolution, and collection of what no name needs.
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "storage/image_record.h"
 #include "tests/unit/store_fixture.h"
@@ -235,6 +236,18 @@ TEST_F(StoreImageTest, PinsKeepContentAndWhatWasSetAsideComesBack) {
   EXPECT_TRUE(Staging::Sweep(store_));
   EXPECT_FALSE(blobs_.Has(layer)) << "nobody needs it: the sweep finished the collection";
   EXPECT_THAT(Names("tmp"), IsEmpty());
+}
+
+TEST_F(StoreImageTest, BigFilesAreGoneAtOnceAndNoLockOutlivesUs) {
+  const ImageRecord image = Import("h/a:1", std::string(8 << 20, 'x'));
+  ASSERT_TRUE(images_.RemoveName(image, false));
+  auto lock = Must(FileLock::TryAcquire(store_.root(), "tmp/mine"));
+  EXPECT_GT(Must(CollectGarbage(store_)).bytes, uint64_t{8} << 20);
+  EXPECT_THAT(Names("blobs/sha256"), IsEmpty());
+  EXPECT_THAT(Names("tmp"), ElementsAre("mine"));
+  lock.reset();
+  for (int i = 0; i < 200 && *FileLock::IsHeld(store_.root(), "tmp/mine"); ++i) usleep(1000);
+  EXPECT_FALSE(*FileLock::IsHeld(store_.root(), "tmp/mine"));
 }
 
 TEST_F(StoreImageTest, ARecordThatCannotBeReadStopsTheCollection) {
