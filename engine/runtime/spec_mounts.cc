@@ -138,10 +138,14 @@ Result<std::vector<SpecMount>> BuildMounts(const MountInputs& inputs) {
                        [&](const SpecMount& a) { return Covers(a.destination, mount.destination); });
   });
   ours.insert(ours.end(), asked.begin(), asked.end());
-  // Parents before children, else a mount would hide an earlier one.
-  std::stable_sort(ours.begin(), ours.end(),
-                   [](const SpecMount& a, const SpecMount& b) { return Depth(a) < Depth(b); });
-  return ours;
+  // Parents before children, else a mount would hide an earlier one; otherwise in their order.
+  Mounts ordered;
+  for (SpecMount& mount : ours) {
+    auto deeper = std::find_if(ordered.begin(), ordered.end(),
+                               [&](const SpecMount& other) { return Depth(other) > Depth(mount); });
+    ordered.insert(deeper, std::move(mount));
+  }
+  return ordered;
 }
 
 std::vector<std::string> MaskedPaths() {
