@@ -67,4 +67,16 @@ Result<> RemoveContainer(const Context& context, const Store& store, const std::
   return again;
 }
 
+void SweepContainers(const Context& context, const Store& store) {
+  ContainerStore containers(store);
+  std::vector<std::string> left_over;
+  auto swept = containers.Sweep(&left_over);
+  for (const std::string& path : left_over) {
+    auto removed = RemoveTreeAsRoot(context, store.root_path() + "/" + path);
+    if (!removed) swept = std::move(removed);
+  }
+  if (!left_over.empty() && swept) swept = containers.Sweep();
+  if (!swept) context.Debug("sweep of the store: " + swept.error().what);
+}
+
 }  // namespace wolffia

@@ -12,4 +12,8 @@ namespace wolffia {
 // kBusy if it runs and `force` is not set. kNotFound if it is gone.
 Result<> RemoveContainer(const Context& context, const Store& store, const std::string& id, bool force);
 
+// Finishes what killed processes left half-done. Cheap when there is nothing; a failure is only logged,
+// because it is not what the user asked for.
+void SweepContainers(const Context& context, const Store& store);
+
 }  // namespace wolffia

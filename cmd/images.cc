@@ -79,18 +79,20 @@ Value JsonOf(const Listing& listing, const ImageGroup& group) {
 
 Result<bool> Matches(const Session& session, const Filter& filter, const ImageRecord& record) {
   if (filter.key == "reference") return !record.name.empty() && NameMatches(record.name, filter.value);
-  if (filter.key == "dangling") return TRY(filter.Bool())
-  == record.name.empty();
+  if (filter.key == "dangling") {
+    bool wanted = TRY(filter.Bool());
+    return wanted == record.name.empty();
+  }
   if (filter.key == "id") return record.config.hex().starts_with(filter.value);
   if (filter.key == "label") {
     auto config = ReadImageConfig(session.store, record.config);
     return config && LabelMatches(config->labels, filter.value);
   }
-  if (filter.key == "before") return record.created_ns < TRY(ResolveImage(session, filter.value))
-  .created_ns;
-  if (filter.key == "since" || filter.key == "after")
-    return record.created_ns > TRY(ResolveImage(session, filter.value))
-  .created_ns;
+  if (filter.key == "before" || filter.key == "since" || filter.key == "after") {
+    ImageRecord other = TRY(ResolveImage(session, filter.value));
+    return filter.key == "before" ? record.created_ns < other.created_ns
+                                  : record.created_ns > other.created_ns;
+  }
   return Fail(Code::kInvalid, "invalid image filter \"" + filter.key +
                                   "\": there are reference, dangling, id, label, before and since");
 }
@@ -154,7 +156,7 @@ Result<int> ImagesVerb(const Command& command) {
     for (size_t i = 0; i < count; i++) rows.push_back(RowOf(listing, group, group.records[i], details));
   }
   Value sample = RowOf(listing, ImageGroup{{ImageRecord{}}}, ImageRecord{}, false);
-  Report report{format.empty() ? DefaultFormat(options) : format,
+  Report report{format.empty() || format == "table" ? DefaultFormat(options) : format,
                 sample,
                 {{"ID", "IMAGE ID"}, {"CreatedSince", "CREATED"}},
                 !options.Bool("noheading")};

@@ -32,8 +32,10 @@ ProgressStyle DetectProgressStyle(const Context& context, bool quiet) {
   style.terminal = isatty(STDERR_FILENO) == 1 && !dumb;
   style.colour = style.terminal && !context.Env("NO_COLOR");
   winsize size{};
-  if (style.terminal && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+  if (style.terminal && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
     style.width = size.ws_col;
+    style.height = size.ws_row;
+  }
   return style;
 }
 
@@ -58,7 +60,10 @@ std::string ProgressView::LayerLine(std::string_view name, int64_t done, int64_t
     drawn.resize(bar, ' ');
     line += "[" + (style.colour ? "\x1b[36m" + drawn + "\x1b[0m" : drawn) + "]  ";
   }
-  return line + figures;
+  line += figures;
+  if (bar < 5 && line.size() >= style.width)
+    line.resize(std::max<size_t>(style.width, 1) - 1);  // never wrapped
+  return line;
 }
 
 ProgressView::Layer& ProgressView::LayerOf(const std::string& digest) {
@@ -126,10 +131,20 @@ void ProgressView::Redraw(bool now) {
   if (!now && time - drawn_at_ns_ < kRedrawNs) return;
   drawn_at_ns_ = time;
   std::string out;
-  if (drawn_ > 0) out += "\x1b[" + std::to_string(drawn_) + "A";
-  for (const Layer& layer : layers_)
-    out += "\x1b[2K" + LayerLine(layer.digest, layer.done, layer.total, layer.state, style_) + "\n";
-  drawn_ = layers_.size();
+  if (drawn_ > 0) out += "\x1b[" + std::to_string(drawn_) + "A\x1b[J";
+  // Lines that have scrolled away cannot be drawn again: finished layers make room first.
+  size_t room = std::max<size_t>(style_.height, 2) - 1;
+  size_t hidden = layers_.size() > room ? layers_.size() - room : 0;
+  drawn_ = 0;
+  for (const Layer& layer : layers_) {
+    if (hidden > 0 && (layer.state == "done" || layer.state == "already here")) {
+      hidden--;
+      continue;
+    }
+    if (drawn_ == room) break;
+    out += LayerLine(layer.digest, layer.done, layer.total, layer.state, style_) + "\n";
+    drawn_++;
+  }
   Write(out);
 }
 

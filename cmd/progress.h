@@ -14,7 +14,7 @@ namespace wolffia {
 
 struct ProgressStyle {
   bool quiet = false, terminal = false, colour = false;
-  size_t width = 80;  // columns of the terminal
+  size_t width = 80, height = 24;  // of the terminal
 };
 // Of standard error.
 ProgressStyle DetectProgressStyle(const Context& context, bool quiet);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cmd/container_removal.h"
 #include "cmd/container_view.h"
 #include "cmd/filter.h"
 #include "cmd/human.h"
@@ -110,8 +111,9 @@ Result<bool> Matches(const Session& session, const Filter& filter, const Contain
   }
   if (filter.key == "before" || filter.key == "since") {
     ContainerStore containers(session.store);
-    int64_t then = TRY(containers.Get(TRY(containers.Lookup(filter.value))))
-    .record.created_ns;
+    std::string id = TRY(containers.Lookup(filter.value));
+    ContainerStatus other = TRY(containers.Get(id));
+    int64_t then = other.record.created_ns;
     return filter.key == "before" ? record.created_ns < then : record.created_ns > then;
   }
   return Fail(Code::kInvalid,
@@ -140,6 +142,7 @@ Result<std::vector<ContainerStatus>> Select(const OptionValues& options, const S
 Result<int> PsVerb(const Command& command) {
   const OptionValues& options = command.options();
   Session session = TRY(OpenSession(command));
+  SweepContainers(command.context, session.store);
   std::vector<ContainerStatus> selected = TRY(Select(options, session));
   int64_t now = command.context.now();
   bool no_trunc = options.Bool("no-trunc");
@@ -155,7 +158,7 @@ Result<int> PsVerb(const Command& command) {
   }
   std::vector<Value> rows;
   for (const ContainerStatus& status : selected) rows.push_back(RowOf(status, now, no_trunc, mounts(status)));
-  if (format.empty())
+  if (format.empty() || format == "table")
     format =
         options.Bool("quiet")
             ? "{{.ID}}"

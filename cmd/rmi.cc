@@ -90,6 +90,7 @@ Result<int> RmiVerb(const Command& command) {
   if (!all && typed.empty())
     return Fail(Code::kInvalid, "an image's name or id is missing\nSee 'wolffia rmi --help'");
   Session session = TRY(OpenSession(command));
+  SweepContainers(command.context, session.store);  // or a dead container would still hold its image
   Removal removal(command, session);
   bool missing = false, in_use = false, other = false;
   auto note = [&](const Result<>& result) {

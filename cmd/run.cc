@@ -24,7 +24,7 @@ Result<std::string> WorkingDirectory() {
   return directory;
 }
 
-// --cidfile: made before anything else, so that an existing file stops the command; removed again unless the
+// --cidfile: made before the container, so that an existing file stops the command; removed again unless the
 // container was started.
 class IdFile {
  public:
@@ -135,8 +135,9 @@ Result<int> RunContainer(const Command& command, const Session& session, const R
     auto removed = RemoveContainer(command.context, session.store, id, true);
     if (!removed && removed.error().code != Code::kNotFound) PrintError(removed.error());
   }
-  return TRY(std::move(exited))
-  .exit_code;
+  SweepContainers(command.context, session.store);
+  if (!exited) return std::unexpected(std::move(exited).error());
+  return exited->exit_code;
 }
 
 }  // namespace

@@ -157,8 +157,8 @@ Result<TemplateItem> Join(std::string_view name, const Items& arguments) {
 }
 
 Result<TemplateItem> Split(std::string_view name, const Items& arguments) {
-  std::string text = TRY(StringArgument(arguments[0], name))
-  , separator = TRY(StringArgument(arguments[1], name));
+  std::string text = TRY(StringArgument(arguments[0], name));
+  std::string separator = TRY(StringArgument(arguments[1], name));
   Value parts = Value::array();
   size_t start = 0;
   while (true) {
@@ -196,8 +196,8 @@ Result<TemplateItem> Truncate(std::string_view name, const Items& arguments) {
 
 Result<TemplateItem> PadText(std::string_view name, const Items& arguments) {
   std::string text = TRY(StringArgument(arguments[0], name));
-  size_t before = TRY(IndexArgument(arguments[1], 1000))
-  , after = TRY(IndexArgument(arguments[2], 1000));
+  size_t before = TRY(IndexArgument(arguments[1], 1000));
+  size_t after = TRY(IndexArgument(arguments[2], 1000));
   if (text.empty()) return MakeItem("");
   return MakeItem(std::string(before, ' ') + text + std::string(after, ' '));
 }

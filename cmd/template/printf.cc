@@ -140,13 +140,16 @@ std::string Pad(std::string text, const Directive& d, bool numeric) {
   return text.insert(0, missing, ' ');
 }
 
+std::string_view DigitsOf(bool upper) {
+  return upper ? "0123456789ABCDEF" : "0123456789abcdef";
+}
+
 std::string IntegerText(int64_t number, const Directive& d) {
   uint64_t magnitude = number < 0 ? 0 - static_cast<uint64_t>(number) : static_cast<uint64_t>(number);
   unsigned base = d.verb == 'x' || d.verb == 'X' ? 16 : d.verb == 'o' ? 8 : d.verb == 'b' ? 2 : 10;
   std::string digits;
   do {
-    digits.insert(digits.begin(),
-                  (d.verb == 'X' ? "0123456789ABCDEF" : "0123456789abcdef")[magnitude % base]);
+    digits.insert(digits.begin(), DigitsOf(d.verb == 'X')[magnitude % base]);
     magnitude /= base;
   } while (magnitude != 0);
   if (d.precision > static_cast<int>(digits.size()))
@@ -160,8 +163,8 @@ std::string IntegerText(int64_t number, const Directive& d) {
 std::string HexBytes(std::string_view text, bool upper) {
   std::string out;
   for (unsigned char c : text) {
-    out += (upper ? "0123456789ABCDEF" : "0123456789abcdef")[c >> 4];
-    out += (upper ? "0123456789ABCDEF" : "0123456789abcdef")[c & 15];
+    out += DigitsOf(upper)[c >> 4];
+    out += DigitsOf(upper)[c & 15];
   }
   return out;
 }

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "cmd/progress.h"
 #include "engine/base/fd.h"
 #include "engine/base/file.h"
@@ -47,8 +49,20 @@ TEST(Progress, PlainLines) {
 
 TEST(Progress, TerminalRedrawsInPlace) {
   std::string shown = Shown({.terminal = true, .width = 80}, kEvents);
-  EXPECT_NE(shown.find("\x1b[1A\x1b[2K0123456789ab  done\n"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("\x1b[1A\x1b[J0123456789ab  done\n"), std::string::npos) << shown;
   EXPECT_TRUE(shown.ends_with("done\n"));
+}
+
+// More layers than lines: the screen is never overrun.
+TEST(Progress, SmallTerminal) {
+  std::vector<ProgressEvent> events;
+  for (char c : {'1', '2', '3', '4', '5', '6'})
+    events.push_back({ProgressEvent::kLayerProgress, "sha256:" + std::string(64, c), 0, 10, ""});
+  events.push_back({ProgressEvent::kLayerDone, "sha256:" + std::string(64, '1'), 0, 0, ""});
+  std::string shown = Shown({.terminal = true, .width = 80, .height = 5}, events);
+  std::string last = shown.substr(shown.rfind("\x1b[J"));
+  EXPECT_EQ(std::ranges::count(last, '\n'), 4) << last;
+  EXPECT_EQ(last.find("111111111111"), std::string::npos);
 }
 
 TEST(Progress, Lines) {
@@ -58,7 +72,7 @@ TEST(Progress, Lines) {
   EXPECT_EQ(ProgressView::LayerLine(kLayer, 1, 0, "", plain), "0123456789ab  1 B");
   EXPECT_EQ(ProgressView::LayerLine(kLayer, 9, 5, "", plain).find("[================================]"), 14u);
   ProgressStyle narrow{.terminal = true, .width = 20};
-  EXPECT_EQ(ProgressView::LayerLine(kLayer, 500'000, 1'000'000, "", narrow), "0123456789ab  500 kB / 1 MB");
+  EXPECT_EQ(ProgressView::LayerLine(kLayer, 500'000, 1'000'000, "", narrow), "0123456789ab  500 k");
   ProgressStyle colour{.terminal = true, .colour = true, .width = 80};
   EXPECT_NE(ProgressView::LayerLine(kLayer, 1, 2, "", colour).find("\x1b[36m"), std::string::npos);
 }
