@@ -47,13 +47,6 @@ Result<ImageRecord> PullByPolicy(const Command& command, const Session& session,
   return pulled;
 }
 
-// True if `typed` may be the built-in image: a bare short name that nobody has configured a registry for.
-bool MayBeBuiltIn(const Settings& settings, const std::string& typed) {
-  auto name = Reference::Parse(typed);
-  return name && name->IsShort() && !name->digest && (name->tag.empty() || name->tag == "latest") &&
-         settings.registries.search_is_default && !settings.registries.aliases.contains(name->path);
-}
-
 }  // namespace
 
 Result<int> PullVerb(const Command& command) {
@@ -103,21 +96,17 @@ Result<int> AcquireVerb(const Command& command) {
   Session session = TRY(OpenSession(command));
   ProgressView view(command.context, DetectProgressStyle(command.context, given.Bool("quiet")));
   options.progress = [&](const ProgressEvent& event) { view.Show(event); };
-  bool may_be_built_in = MayBeBuiltIn(session.settings, typed);
+  bool built_in = BuiltInImageFile(typed).has_value();
   // Without a network the answer is at hand: do not wait for one through several attempts.
-  if (may_be_built_in) session.settings.retries = 0;
+  if (built_in) session.settings.retries = 0;
   auto record = PullByPolicy(command, session, typed, policy, options);
   view.Finish();
-  if (!record && may_be_built_in) {
-    auto built_in =
-        LoadBuiltIn(command.context, session.settings, session.store, Reference::Parse(typed)->path);
-    if (built_in) {
-      if (!given.Bool("quiet"))
-        PrintNotice("Using the built-in image " + built_in->name + " (" + record.error().what + ")");
-      record = std::move(built_in);
-    } else if (built_in.error().code != Code::kNotFound) {
-      return std::unexpected(built_in.error());
-    }
+  if (!record && built_in &&
+      (record.error().code == Code::kNetwork || record.error().code == Code::kNotFound)) {
+    std::string why = record.error().what;
+    record = LoadBuiltIn(command.context, session.settings, session.store, typed);
+    if (record && !given.Bool("quiet"))
+      PrintNotice("Using the built-in image " + record->name + " (" + why + ")");
   }
   PrintLine(TRY(std::move(record)).config.hex());
   return 0;

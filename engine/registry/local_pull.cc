@@ -130,18 +130,23 @@ Result<std::vector<ImageRecord>> LoadArchive(const Context& context, const Setti
   return LoadAll(import, *local.files).With("load " + (path == "-" ? "stdin" : path));
 }
 
+Result<std::string> BuiltInImageFile(std::string_view short_name) {
+  auto name = Reference::Parse(short_name);
+  bool bare = name && name->IsShort() && !name->digest && name->path.find('/') == std::string::npos &&
+              (name->tag.empty() || name->tag == "latest");
+  if (bare) {
+    std::string own = TRY(OwnDirectory());
+    // Beside bin/ (build tree), or beside libexec/wolffia/ (installed).
+    for (const char* place : {"/../share/wolffia/", "/../../share/wolffia/"})
+      if (std::string file = own + place + name->path + ".tar"; ExistsAt(AT_FDCWD, file)) return file;
+  }
+  return Fail(Code::kNotFound, "no image \"" + std::string(short_name) + "\" is built in");
+}
+
 Result<ImageRecord> LoadBuiltIn(const Context& context, const Settings& settings, const Store& store,
                                 std::string_view short_name) {
-  auto unknown = [&] {
-    return Fail(Code::kNotFound, "no image \"" + std::string(short_name) + "\" is built in");
-  };
-  auto name = Reference::Parse(short_name);
-  if (!name || !name->IsShort() || name->digest || name->path.find('/') != std::string::npos ||
-      (!name->tag.empty() && name->tag != "latest"))
-    return unknown();
-  std::string file = TRY(OwnDirectory())
-  +"/../share/wolffia/" + name->path + ".tar";
-  if (!ExistsAt(AT_FDCWD, file)) return unknown();
+  std::string file = TRY(BuiltInImageFile(short_name));
+  Reference name = TRY(Reference::Parse(short_name));
   ProgressGate progress(nullptr);
   Cancel cancel;
   ImageImport import{.context = context,
@@ -153,7 +158,7 @@ Result<ImageRecord> LoadBuiltIn(const Context& context, const Settings& settings
   LocalImage local = TRY_WITH(OpenLocalImage(store, file, settings.max_layer_size, cancel), "built-in image");
   LayoutEntry entry = TRY_WITH(SelectLayoutEntry(TRY(ListLayout(*local.files)), "", import.platform), file);
   LayoutSource source(*local.files, entry.descriptor);
-  return TRY_WITH(ImportImage(import, source, {"localhost/" + name->path + ":latest"}), "built-in image")
+  return TRY_WITH(ImportImage(import, source, {"localhost/" + name.path + ":latest"}), "built-in image")
       .front();
 }
 

@@ -43,8 +43,11 @@ Result<std::vector<ImageRecord>> LoadArchive(const Context& context, const Setti
                                              const Store& store, const std::string& path,
                                              const PullOptions& options);
 
-// The built-in image of that short name (share/wolffia/<name>.tar beside the program), loaded as
-// localhost/<name>:latest. kNotFound if there is none.
+// The archive of the built-in image of that short name (share/wolffia/<name>.tar beside the program);
+// kNotFound if there is none, or if the name has a registry, a digest or a tag other than "latest".
+Result<std::string> BuiltInImageFile(std::string_view short_name);
+
+// That image, loaded as localhost/<name>:latest.
 Result<ImageRecord> LoadBuiltIn(const Context& context, const Settings& settings, const Store& store,
                                 std::string_view short_name);
 
