@@ -12,6 +12,8 @@ constexpr std::string_view kAside = ".aside";
 
 constexpr size_t kOwnSize = 16 + kAside.size() + 1;  // ".<16 hex>.aside"
 
+constexpr int kAttempts = 4;
+
 // The path that was set aside as `aside_name`: blobs have no suffix, indexes end in .idx.
 std::string HomeOf(const std::string& aside_name) {
   std::string name = aside_name.substr(0, aside_name.size() - kOwnSize);
@@ -46,7 +48,11 @@ Result<> RestoreAside(const Store& store) {
 }
 
 bool ContentExists(const Store& store, const std::string& path) {
-  return ExistsAt(store.root(), path) || BringBack(store, path) || ExistsAt(store.root(), path);
+  // Between the two looks it may have come back and have been set aside again, by another collection each
+  // time.
+  for (int attempt = 0; attempt < kAttempts; ++attempt)
+    if (ExistsAt(store.root(), path) || BringBack(store, path)) return true;
+  return false;
 }
 
 Result<Fd> OpenContent(const Store& store, const std::string& path) {

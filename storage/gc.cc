@@ -33,15 +33,16 @@ Result<> FindDead(const Store& store, const std::string& directory, const LiveCo
   return {};
 }
 
-// A full disk may leave no room for a name in tmp/. Then the file stays where it is until Drop unlinks it
-// there, which is right as long as nobody pins it between our second look and that: better than a disk that
-// cannot be emptied.
-Result<> SetAside(const Store& store, Candidate* candidate, const std::string& collection) {
+// False if it is not there: somebody else is at it. A full disk may leave no room for a name in tmp/. Then
+// the file stays where it is until Drop unlinks it there, which is right as long as nobody pins it between
+// our second look and that: better than a disk that cannot be emptied.
+Result<bool> SetAside(const Store& store, Candidate* candidate, const std::string& collection) {
   const std::string aside = AsidePath(candidate->path, collection);
   auto renamed = RenameAt(store.root(), candidate->path, store.root(), aside);
   if (renamed) candidate->aside = aside;
-  if (renamed || renamed.error().code == Code::kNotFound || renamed.error().code == Code::kNoSpace) return {};
-  return renamed;
+  if (renamed || renamed.error().code == Code::kNoSpace) return true;
+  if (renamed.error().os_errno == ENOENT) return false;
+  return std::unexpected(renamed.error());
 }
 
 void BringBack(const Store& store, const Candidate& candidate) {
@@ -77,21 +78,21 @@ Result<GcReport> CollectGarbage(const Store& store) {
 
   const std::string collection = RandomHex(8);
   Result<> first;
+  std::vector<Candidate> ours;
   for (Candidate& candidate : candidates) {
-    first = SetAside(store, &candidate, collection);
+    auto set_aside = SetAside(store, &candidate, collection);
+    if (!set_aside) first = std::unexpected(set_aside.error());
     if (!first) break;
+    if (*set_aside) ours.push_back(std::move(candidate));
   }
   auto again = LiveContent::Read(store);
   DeferredRelease release(store);
   if (first && !again) first = std::unexpected(again.error());
-  for (const Candidate& candidate : candidates) {
-    if (!again || candidate.IsLive(*again)) {
-      BringBack(store, candidate);
-    } else if (first) {
+  for (const Candidate& candidate : ours) {
+    if (first && !candidate.IsLive(*again))
       first = Drop(store, candidate, &release, &report);
-    } else {
+    else
       BringBack(store, candidate);
-    }
   }
   if (!first) return std::unexpected(first.error());
   return report;
