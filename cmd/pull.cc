@@ -96,7 +96,8 @@ Result<int> AcquireVerb(const Command& command) {
   Session session = TRY(OpenSession(command));
   ProgressView view(command.context, DetectProgressStyle(command.context, given.Bool("quiet")));
   options.progress = [&](const ProgressEvent& event) { view.Show(event); };
-  bool built_in = BuiltInImageFile(typed).has_value();
+  // It is for this host only, so no answer to a wish for another platform.
+  bool built_in = BuiltInImageFile(typed).has_value() && options.platform.Accepts(Platform::Host());
   // Without a network the answer is at hand: do not wait for one through several attempts.
   if (built_in) session.settings.retries = 0;
   auto record = PullByPolicy(command, session, typed, policy, options);

@@ -27,8 +27,7 @@ Result<> RemoveOne(const Command& command, const Session& session, const std::st
   if (!removed && removed.error().code == Code::kBusy && !force)
     return Fail(Code::kBusy,
                 "cannot remove container " + *id +
-                    " as it is running - running or paused containers cannot be removed without force: " +
-                    removed.error().what);
+                    " as it is running - running or paused containers cannot be removed without force");
   if (!removed && !(removed.error().code == Code::kNotFound && ignore)) return removed;
   PrintLine(typed);
   return {};
