@@ -27,7 +27,6 @@ class FakeRegistry {
   TestImage image_;
   // nullopt: the usual answer. `nth` counts the requests of that path from 0.
   std::function<std::optional<TestReply>(const TestRequest&, int nth)> misbehave;
-  HttpServer server;
 
   TestReply Usual(const TestRequest& request) {
     const std::string prefix = "/v2/team/app/";
@@ -70,6 +69,9 @@ class FakeRegistry {
   }
   std::mutex mutex_;
   std::map<std::string, int> seen_;
+
+ public:
+  HttpServer server;  // last: its threads end before what they use
 };
 
 std::vector<std::string> SomeTars() {
