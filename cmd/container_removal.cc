@@ -70,7 +70,8 @@ Result<> RemoveContainer(const Context& context, const Store& store, const std::
 void SweepContainers(const Context& context, const Store& store) {
   ContainerStore containers(store);
   std::vector<std::string> left_over;
-  auto swept = containers.Sweep(&left_over);
+  auto swept = Staging::Sweep(store);
+  if (auto too = containers.Sweep(&left_over); swept) swept = std::move(too);
   for (const std::string& path : left_over) {
     auto removed = RemoveTreeAsRoot(context, store.root_path() + "/" + path);
     if (!removed) swept = std::move(removed);

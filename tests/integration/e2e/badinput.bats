@@ -57,7 +57,7 @@ refused() {  # refused WORD LAYOUT
   mnew=$(sha256sum "$manifest" | cut -d' ' -f1)
   sed -i "s/$(basename "$manifest")/$mnew/" "$WORLD/good/index.json"
   mv "$manifest" "$WORLD/good/blobs/sha256/$mnew"
-  refused "diff" good
+  refused "uncompressed bytes" good
 }
 
 @test "hostile tars" {

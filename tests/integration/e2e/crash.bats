@@ -50,7 +50,7 @@ ours() {  # pids of our programs that work on this store
   run -0 wolffia load -q -i "$archive"
   run -0 wolffia system check
   [ -z "$output" ] || [[ "$output" != *damage* ]]
-  run -0 wolffia run --rm busybox echo fine
+  run -0 --separate-stderr wolffia run --rm busybox echo fine
   assert_output_is fine
 }
 

@@ -18,7 +18,7 @@ S
   unset CONTAINERS_REGISTRIES_CONF
   make_layers "$WORLD/image"
 }
-teardown_file() { buildah unshare rm -rf "$PEER"; }
+teardown_file() { buildah unshare rm -rf "$PEER" "$XDG_DATA_HOME/containers"; }
 teardown() { assert_clean; }
 
 # An image of four layers with everything that layers can do to each other, as buildah writes it.
@@ -29,7 +29,7 @@ make_layers() {
     mkdir -p $m/{bin,etc,opaque/deep,gone,kept,links,dev,proc,sys,run,tmp}; cp '"$(command -v busybox)"' $m/bin/busybox; ln -s busybox $m/bin/sh
     chmod 1777 $m/tmp; echo one >$m/opaque/deep/a; echo two >$m/opaque/b; echo x >$m/gone/f; echo k >$m/kept/k; echo r >$m/replaced
     echo shared >$m/links/a; ln $m/links/a $m/links/b; ln $m/links/a $m/links/c; chown 3:4 $m/kept/k; chmod 4755 $m/links/a
-    setcap cap_net_raw+ep $m/bin/busybox; setfattr -n user.note -v hello $m/kept/k; mkfifo $m/kept/fifo
+    cp $m/bin/busybox $m/bin/ping; setcap cap_net_raw+ep $m/bin/ping; setfattr -n user.note -v hello $m/kept/k; mkfifo $m/kept/fifo
     truncate -s 5M $m/sparse; printf end >>$m/sparse; ln -s /nowhere $m/dangling; touch -d 2001-02-03 $m/kept/old
     mkdir -p "$m/odd/$(printf "new\nline")" "$m/odd/$(printf "\\377\\376")" "$m/odd/ü"
     buildah umount $c >/dev/null; buildah commit -q $c layered:1 >/dev/null; buildah rm $c >/dev/null
@@ -42,9 +42,6 @@ make_layers() {
     buildah umount $c >/dev/null; buildah commit -q $c layered:3 >/dev/null; buildah rm $c >/dev/null
     buildah push -q layered:3 oci:$work:latest' - "$1" "$SOURCE_DIR"
 }
-
-# The tree of an image in our engine and in podman's unpacked store, both seen by their own root.
-ours() { wolffia run --rm --uidmap 0:0:65536 --gidmap 0:0:65536 --cap-add ALL --network none -v "$SOURCE_DIR/tests/integration/e2e:/kept:ro" "$@"; }
 
 @test "a layered image with whiteouts and opaque directories is the tree that buildah shows" {
   run -0 wolffia pull -q "oci:$WORLD/image:latest"

@@ -54,9 +54,8 @@ teardown() { assert_clean; }
   assert_output_has "CapAmb:	0000000000000000"
   assert_output_has "Seccomp:	2"
   run -1 wolffia run --rm busybox mount -t tmpfs none /mnt
-  run -0 wolffia run --rm busybox sh -c 'cat /proc/kcore | wc -c; ls /proc/scsi 2>/dev/null | wc -l; echo x > /proc/sysrq-trigger || echo refused'
-  [ "${lines[0]}" = 0 ]
-  assert_output_has refused
+  run -0 wolffia run --rm busybox sh -c 'cat /proc/keys /proc/timer_list | wc -c; ls -A /sys/firmware | wc -l; (echo x >/proc/sys/kernel/domainname) 2>&1 | grep -c "Read-only"'
+  assert_output_is $'0\n0\n1'
   run -0 wolffia run --rm --cap-drop ALL --security-opt no-new-privileges busybox sh -c 'grep -E "^(CapEff|CapBnd|NoNewPrivs):" /proc/self/status'
   assert_output_has "CapEff:	0000000000000000"
   assert_output_has "CapBnd:	0000000000000000"
@@ -84,7 +83,8 @@ teardown() { assert_clean; }
   run -0 wolffia run --rm -u nobody -w /tmp busybox sh -c 'id -un; pwd'
   assert_output_is $'nobody\n/tmp'
   run -0 wolffia run --rm -u 1234:5678 busybox id
-  assert_output_has "uid=1234 gid=5678"
+  assert_output_has "uid=1234"
+  assert_output_has "gid=5678"
   run -125 wolffia run --rm -u nosuchuser busybox id
   assert_output_has nosuchuser
   run -0 wolffia run --rm --entrypoint echo busybox a b
@@ -130,15 +130,15 @@ teardown() { assert_clean; }
   run -0 wolffia run --rm --userns keep-id -v "$WORLD/k:/k" busybox sh -c 'touch /k/f; stat -c %u /k/f'
   assert_output_is "$(id -u)"
   [ "$(stat -c %u "$WORLD/k/f")" = "$(id -u)" ]
-  run -0 wolffia run --rm --uidmap 0:1:10 --gidmap 0:1:10 busybox cat /proc/self/uid_map
-  [[ "${lines[0]}" =~ ^\ *0\ +[0-9]+\ +10$ ]] || fail "$output"
+  run -0 wolffia run --rm --uidmap 0:0:1 --uidmap 1:11:10 --gidmap 0:0:1 --gidmap 1:11:10 busybox cat /proc/self/uid_map
+  [[ "${lines[0]}" =~ ^\ *0\ +$(id -u)\ +1$ && "${lines[1]}" =~ ^\ *1\ +[0-9]+\ +10$ ]] || fail "$output"
 }
 
 @test "--network host shares the host's, none has only loopback" {
   run -0 wolffia run --rm --network host busybox sh -c 'readlink /proc/self/ns/net'
   assert_output_is "$(readlink /proc/self/ns/net)"
-  run -0 wolffia run --rm --network none busybox sh -c 'cat /sys/class/net/lo/operstate 2>/dev/null; ping -c1 -w1 127.0.0.1 >/dev/null && echo up'
-  assert_output_has up
+  run -0 wolffia run --rm --network none busybox ip -o link show lo
+  assert_output_has LOOPBACK,UP
 }
 
 @test "--rootfs DIR" {

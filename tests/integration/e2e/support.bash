@@ -65,18 +65,17 @@ debian_layout() {
   dir=$CACHE/debian-$key
   mkdir -p "$CACHE"
   (
-    flock 9
-    [ -e "$dir/index.json" ] && exit 0
+    flock 9 && [ -e "$dir/index.json" ] && exit 0
     rm -rf "$CACHE"/debian-*
     work=$(mktemp -d "$CACHE/.work.XXXXXX")
     trap 'rm -rf "$work"' EXIT
-    mmdebstrap --quiet --mode=unshare --variant=minbase \
-      --include=gcc,libc6-dev,git,python3-minimal,ca-certificates bookworm "$work/debian.tar"
-    (mkdir "$work/debs" && cd "$work/debs" && apt-get -q -o APT::Sandbox::User=root download hello)
-    GZIP_LEVEL=-1 "$SOURCE_DIR/scripts/oci-layout" "$work/oci" \
-      '{"Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],"Cmd":["bash"]}' "$work/debian.tar"
-    mv "$work/debs" "$work/oci/debs"
-    mv "$work/oci" "$dir"
+    # One chain: "set -e" does not hold in a function that is called under "||".
+    HOME=/ mmdebstrap --quiet --mode=unshare --variant=minbase \
+      --include=gcc,libc6-dev,git,python3-minimal,ca-certificates bookworm - >"$work/debian.tar" &&
+      mkdir "$work/debs" && (cd "$work/debs" && apt-get -q download hello) &&
+      GZIP_LEVEL=-1 "$SOURCE_DIR/scripts/oci-layout" "$work/oci" \
+        '{"Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],"Cmd":["bash"]}' "$work/debian.tar" &&
+      mv "$work/debs" "$work/oci/debs" && mv "$work/oci" "$dir"
   ) 9>"$CACHE/lock" >&2 || return 1
   echo "$dir"
 }

@@ -9,7 +9,7 @@ import os
 import stat
 import sys
 
-root = sys.argv[1].rstrip("/") or "/"
+root = sys.argv[1].rstrip("/") + "/."  # ROOT may be a link, as /proc/PID/root is
 device = os.lstat(root).st_dev
 links = {}
 skip = {"proc", "sys", "dev", "run", "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab"}
