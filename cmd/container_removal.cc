@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "engine/runtime/remove_tree.h"
+#include "storage/staging.h"
 
 namespace wolffia {
 namespace {

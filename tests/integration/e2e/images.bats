@@ -27,6 +27,7 @@ make_layers() {
     work=$1 source=$2
     c=$(buildah from scratch); m=$(buildah mount $c)
     mkdir -p $m/{bin,etc,opaque/deep,gone,kept,links,dev,proc,sys,run,tmp}; cp '"$(command -v busybox)"' $m/bin/busybox; ln -s busybox $m/bin/sh
+    touch $m/etc/{hosts,hostname,resolv.conf}  # the mounts of a run need not make them
     chmod 1777 $m/tmp; echo one >$m/opaque/deep/a; echo two >$m/opaque/b; echo x >$m/gone/f; echo k >$m/kept/k; echo r >$m/replaced
     echo shared >$m/links/a; ln $m/links/a $m/links/b; ln $m/links/a $m/links/c; chown 3:4 $m/kept/k; chmod 4755 $m/links/a
     cp $m/bin/busybox $m/bin/ping; setcap cap_net_raw+ep $m/bin/ping; setfattr -n user.note -v hello $m/kept/k; mkfifo $m/kept/fifo
@@ -49,7 +50,7 @@ make_layers() {
   buildah unshare bash -ec 'c=$(buildah from --pull-never layered:3); m=$(buildah mount $c); python3 "$1" $m; buildah rm $c >/dev/null' - \
     "$BATS_TEST_DIRNAME/tree-list.py" >"$WORLD/theirs"
   wolffia_tree "$id" >"$WORLD/ours"
-  [ "$(wc -l <"$WORLD/theirs")" -gt 30 ]
+  [ "$(wc -l <"$WORLD/theirs")" -gt 20 ]
   diff "$WORLD/theirs" "$WORLD/ours"
 }
 
@@ -58,10 +59,12 @@ wolffia_tree() {
   wolffia run --name tree "$1" /bin/busybox sleep 1000 >/dev/null 2>&1 3>&- &
   local pid i
   for i in $(seq 100); do pid=$(wolffia inspect --format '{{.State.Pid}}' tree 2>/dev/null) && [ "${pid:-0}" != 0 ] && break; sleep 0.05; done
-  nsenter --user --preserve-credentials -t "$pid" python3 "$BATS_TEST_DIRNAME/tree-list.py" "/proc/$pid/root"
+  local code=0
+  nsenter --user --preserve-credentials -t "$pid" python3 "$BATS_TEST_DIRNAME/tree-list.py" "/proc/$pid/root" || code=$?
   kill -9 "$pid"
   wait
   wolffia rm tree >/dev/null
+  return $code
 }
 
 @test "an image by umoci, too" {
@@ -70,6 +73,7 @@ wolffia_tree() {
   umoci unpack --rootless --image "$WORLD/umoci:u" "$WORLD/bundle"
   mkdir -p "$WORLD/bundle/rootfs"/{bin,etc,d/e,dev,proc,sys,run,tmp}
   cp "$(command -v busybox)" "$WORLD/bundle/rootfs/bin/busybox"
+  touch "$WORLD/bundle/rootfs/etc/"{hosts,hostname,resolv.conf}
   echo 1 >"$WORLD/bundle/rootfs/d/e/f"
   ln "$WORLD/bundle/rootfs/d/e/f" "$WORLD/bundle/rootfs/d/link"
   umoci repack --image "$WORLD/umoci:u" "$WORLD/bundle"

@@ -70,8 +70,10 @@ debian_layout() {
     work=$(mktemp -d "$CACHE/.work.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     # One chain: "set -e" does not hold in a function that is called under "||".
-    HOME=/ mmdebstrap --quiet --mode=unshare --variant=minbase \
-      --include=gcc,libc6-dev,git,python3-minimal,ca-certificates bookworm - >"$work/debian.tar" &&
+    # mmdebstrap needs low descriptors free: its shell hooks take one-digit numbers only.
+    (for fd in $(ls /proc/self/fd); do [ "$fd" -le 2 ] || eval "exec $fd>&-"; done
+     HOME=/ mmdebstrap --quiet --mode=unshare --variant=minbase \
+      --include=gcc,libc6-dev,git,python3,ca-certificates bookworm - >"$work/debian.tar") &&
       mkdir "$work/debs" && (cd "$work/debs" && apt-get -q download hello) &&
       GZIP_LEVEL=-1 "$SOURCE_DIR/scripts/oci-layout" "$work/oci" \
         '{"Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],"Cmd":["bash"]}' "$work/debian.tar" &&

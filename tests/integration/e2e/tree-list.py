@@ -4,6 +4,7 @@
 Run as root inside a container (or in its user namespace) so that two engines' views of one image can be compared.
 Usage: tree-list.py ROOT
 """
+import errno
 import hashlib
 import os
 import stat
@@ -15,9 +16,20 @@ links = {}
 skip = {"proc", "sys", "dev", "run", "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab"}
 
 
+def attributes(path):
+    try:
+        return sorted(os.listxattr(path, follow_symlinks=False))
+    except OSError as error:  # an image without any has a file system without any
+        if error.errno != errno.ENOTSUP:
+            raise
+        return []
+
+
 def line(path, name):
     st = os.lstat(path)
-    parts = [repr(name), oct(st.st_mode), str(st.st_uid), str(st.st_gid), str(int(st.st_mtime))]
+    parts = [repr(name), str(st.st_uid), str(st.st_gid)]
+    if name:  # few layers say anything of the root itself, and engines differ in what they take then
+        parts += [oct(st.st_mode), str(int(st.st_mtime))]
     if stat.S_ISREG(st.st_mode):
         parts += [str(st.st_size), str(st.st_nlink)]
         if st.st_nlink > 1:
@@ -28,7 +40,7 @@ def line(path, name):
         parts.append(repr(os.readlink(path)))
     elif stat.S_ISCHR(st.st_mode) or stat.S_ISBLK(st.st_mode):
         parts.append(str(st.st_rdev))
-    for attribute in sorted(os.listxattr(path, follow_symlinks=False)):
+    for attribute in attributes(path):
         parts.append(attribute + "=" + os.getxattr(path, attribute, follow_symlinks=False).hex())
     print(" ".join(parts))
 
