@@ -82,6 +82,7 @@ Result<Value> StoreValue(const Session& session) {
   for (const ContainerStatus& status : containers)
     running += status.state == ContainerState::kRunning ? 1 : 0;
   int total = static_cast<int>(containers.size());
+  size_t images = TRY(ImageStore(session.store).List()).size();
   struct statvfs space{};
   statvfs(session.store.root_path().c_str(), &space);
   uint64_t allocated = uint64_t{space.f_blocks} * space.f_frsize;
@@ -92,7 +93,7 @@ Result<Value> StoreValue(const Session& session) {
       {"graphRootUsed", allocated - uint64_t{space.f_bfree} * space.f_frsize},
       {"containerStore",
        {{"number", total}, {"paused", 0}, {"running", running}, {"stopped", total - running}}},
-      {"imageStore", {{"number", TRY(ImageStore(session.store).List()).size()}}},
+      {"imageStore", {{"number", images}}},
   };
 }
 
@@ -116,7 +117,9 @@ Value SettingsLines(const Settings& settings) {
 Result<int> InfoVerb(const Command& command) {
   Session session = TRY(OpenSession(command));
   std::string format = command.options().String("format");
-  Value info = {{"host", TRY(Host(command.context))}, {"store", TRY(StoreValue(session))}};
+  Value info;
+  info["host"] = TRY(Host(command.context));
+  info["store"] = TRY(StoreValue(session));
   info["registries"] = {{"search", session.settings.registries.search}};
   info["settings"] = format.empty() ? SettingsLines(session.settings) : SettingsValue(session.settings);
   info["version"] = VersionValue();

@@ -64,7 +64,7 @@ Result<TemplateItem> Slice(std::string_view, const Items& arguments) {
   size_t size =
       item.value->is_string() ? item.value->get_ref<const std::string&>().size() : item.value->size();
   size_t from = arguments.size() > 1 ? TRY(IndexArgument(arguments[1], size)) : 0;
-  size_t to = arguments.size() > 2   ? TRY(IndexArgument(arguments[2], size)) : size;
+  size_t to = arguments.size() > 2 ? TRY(IndexArgument(arguments[2], size)) : size;
   if (from > to) return Wrong("invalid slice index: " + std::to_string(from) + " > " + std::to_string(to));
   if (item.value->is_string())
     return MakeItem(item.value->get_ref<const std::string&>().substr(from, to - from));

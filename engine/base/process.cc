@@ -127,9 +127,7 @@ Result<Child> Spawn(const SpawnRequest& request) {
 }
 
 Result<Output> RunForOutput(SpawnRequest request, const std::string& input, size_t limit) {
-  Pipe in = TRY(MakePipe())
-  , out = TRY(MakePipe())
-  , err = TRY(MakePipe());
+  Pipe in = TRY(MakePipe()), out = TRY(MakePipe()), err = TRY(MakePipe());
   request.donations.push_back({in.read.get(), 0});
   request.donations.push_back({out.write.get(), 1});
   request.donations.push_back({err.write.get(), 2});

@@ -74,9 +74,9 @@ T TakeValue(ResultOf<T>&& r) {
   if constexpr (!std::is_void_v<T>) return *std::move(r);
 }
 
-// TRY(expr): the value of a Result, or return its error from the enclosing function. It has to be the first thing that
-// its full expression evaluates: on GCC 12 a return out of the middle of an expression (a later argument, a member of
-// a braced initialiser) does not destroy the temporaries that were made before it. Put it in a local otherwise.
+// TRY(expr): the value of a Result, or return its error from the enclosing function. Never inside the braces of an
+// initialiser (of an aggregate, an array or a list) nor in a lambda's captures: on GCC 12 a return from there does not
+// destroy the members that are made already. Put the value in a local first.
 // TRY_WITH(expr, context): the same, with context added to the error.
 #define TRY(...) TRY_AS_(TRY_NAME_(__COUNTER__), (__VA_ARGS__), )
 #define TRY_WITH(expr, context) TRY_AS_(TRY_NAME_(__COUNTER__), (expr), .With(context))

@@ -95,12 +95,12 @@ Result<> SetNetwork(const Context&, const TomlValue& value, Settings* settings) 
 
 // Bytes as an integer, or a string with a suffix.
 Result<> SetMaxLayerSize(const Context&, const TomlValue& value, Settings* settings) {
-  const uint64_t size =
-      value.kind == TomlValue::Kind::kInteger ? TRY(ParseSize(std::to_string(value.integer)))
+  const uint64_t size = value.kind == TomlValue::Kind::kInteger
+                            ? TRY(ParseSize(std::to_string(value.integer)))
                             : TRY(ParseSize(TRY(TextOf(value))));
-                            if (size == 0) return Fail(Code::kInvalid, "0 would refuse every layer");
-                            settings->max_layer_size = size;
-                            return {};
+  if (size == 0) return Fail(Code::kInvalid, "0 would refuse every layer");
+  settings->max_layer_size = size;
+  return {};
 }
 
 bool IsLimit(std::string_view text) {

@@ -44,16 +44,14 @@ Result<std::string> ValueOf(const Context& context, std::string_view variable) {
     return Fail(Code::kInvalid,
                 Quote("$" + std::string(variable)) + ": only $HOME, $USER and $UID are replaced");
   if (auto user = context.Env("USER")) return *user;
-  return TRY(AccountOfProcess())
-  .name;
+  return TRY(AccountOfProcess()).name;
 }
 
 }  // namespace
 
 Result<std::string> HomeOf(const Context& context) {
   const std::string home = TRY(EnvPath(context, "HOME"));
-  return home.empty() ? TRY(AccountOfProcess())
-  .home : home;
+  return home.empty() ? TRY(AccountOfProcess()).home : home;
 }
 
 Result<std::string> UserConfigFile(const Context& context, std::string_view name) {
@@ -61,8 +59,7 @@ Result<std::string> UserConfigFile(const Context& context, std::string_view name
   if (config.empty()) {
     auto home = HomeOf(context);
     if (!home && home.error().code == Code::kNotFound) return std::string();
-    config = TRY(std::move(home))
-    +"/.config";
+    config = TRY(std::move(home)) + "/.config";
   }
   return config + "/" + std::string(name);
 }

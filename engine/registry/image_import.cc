@@ -122,11 +122,11 @@ Result<> MakeManifest(const Store& store, SourceImage& image) {
   manifest.config = {.media_type = "application/vnd.oci.image.config.v1+json",
                      .digest = image.config_digest,
                      .size = static_cast<int64_t>(image.config.size())};
-  for (const Digest& diff_id : image.parsed.diff_ids)
-    manifest.layers.push_back({
-      .media_type = "application/vnd.oci.image.layer.v1.tar", .digest = diff_id,
-      .size = TRY(BlobStore(store).Size(diff_id))
-    });
+  for (const Digest& diff_id : image.parsed.diff_ids) {
+    int64_t size = TRY(BlobStore(store).Size(diff_id));
+    manifest.layers.push_back(
+        {.media_type = "application/vnd.oci.image.layer.v1.tar", .digest = diff_id, .size = size});
+  }
   image.manifest = SerializeManifest(manifest);
   image.manifest_digest = Sha256Of(image.manifest);
   return {};

@@ -33,17 +33,17 @@ Result<ImageRecord> Unchanged(const ImageImport& import, ImageRecord record) {
 
 Result<RegistryOptions> OptionsFor(const ImageImport& import, Endpoint endpoint, const PullOptions& options) {
   RegistryOptions registry{.cert_dir = options.cert_dir};
-  registry.credentials = options.credentials.empty()
-      ? TRY(FindCredentials(import.context, options.authfile, endpoint.host + "/" + endpoint.repository))
+  registry.credentials =
+      options.credentials.empty()
+          ? TRY(FindCredentials(import.context, options.authfile, endpoint.host + "/" + endpoint.repository))
           : TRY(ParseCredentials(options.credentials));
-          if (options.tls_verify) endpoint.insecure = !*options.tls_verify;
-          registry.endpoint = std::move(endpoint);
-          registry.backoff.retries = import.settings.retries;
-          registry.on_retry = [&progress = import.progress](const std::string& subject,
-                                                            const std::string& why) {
-            progress.Report({.kind = ProgressEvent::kRetry, .subject = subject, .message = why});
-          };
-          return registry;
+  if (options.tls_verify) endpoint.insecure = !*options.tls_verify;
+  registry.endpoint = std::move(endpoint);
+  registry.backoff.retries = import.settings.retries;
+  registry.on_retry = [&progress = import.progress](const std::string& subject, const std::string& why) {
+    progress.Report({.kind = ProgressEvent::kRetry, .subject = subject, .message = why});
+  };
+  return registry;
 }
 
 Result<ImageRecord> PullFrom(const ImageImport& import, const Reference& name, const Endpoint& endpoint,
@@ -64,8 +64,7 @@ Result<ImageRecord> PullFrom(const ImageImport& import, const Reference& name, c
     }
   }
   RegistrySource source(client, reference);
-  return TRY(ImportImage(import, source, {full_name}))
-  .front();
+  return TRY(ImportImage(import, source, {full_name})).front();
 }
 
 // Each endpoint with its own Cancel: what failed at a mirror must not stop the registry.

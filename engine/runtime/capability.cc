@@ -103,8 +103,8 @@ std::string_view CapabilityName(int number) {
 
 Result<std::vector<std::string>> ContainerCapabilities(const std::vector<std::string>& add,
                                                        const std::vector<std::string>& drop, int last) {
-  CapabilitySet added = TRY(ParseSet(add, "--cap-add", last))
-  , dropped = TRY(ParseSet(drop, "--cap-drop", last));
+  CapabilitySet added = TRY(ParseSet(add, "--cap-add", last)),
+                dropped = TRY(ParseSet(drop, "--cap-drop", last));
   if (added.all && dropped.all)
     return Fail(Code::kInvalid, "--cap-add ALL and --cap-drop ALL exclude each other");
   if (uint64_t both = added.bits & dropped.bits; both != 0)

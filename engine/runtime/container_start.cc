@@ -73,8 +73,10 @@ Result<RunningContainer> StartContainer(const Context& context, const Store& sto
   Launcher launcher = TRY(Launcher::Begin(p.plan, p.host));
   CloseStdio();
   TRY(launcher.FinishMaps());
-  if (p.lower != nullptr)
-    running.server = TRY(LowerServer::Start(p.lower, ViewOf(p.spec), TRY(launcher.AwaitFuse())));
+  if (p.lower != nullptr) {
+    Fd fuse = TRY(launcher.AwaitFuse());
+    running.server = TRY(LowerServer::Start(p.lower, ViewOf(p.spec), std::move(fuse)));
+  }
   StartedRecord record{launcher.child().pid(), getpid(), context.now()};
   TRY(ContainerStore(store).WriteStarted(container.record.id, record));
   TRY(launcher.AwaitReady());

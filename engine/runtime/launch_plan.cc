@@ -211,11 +211,10 @@ class Builder {
   }
 
   Result<> Finish(int null_slot) {
-    for (const auto& [key, value] : spec_.sysctl)
-      Add(step::WriteSysctl {
-        TRY(SysctlPath(key, plan_.clone_flags))
-        , value
-      });
+    for (const auto& [key, value] : spec_.sysctl) {
+      std::string path = TRY(SysctlPath(key, plan_.clone_flags));
+      Add(step::WriteSysctl{std::move(path), value});
+    }
     Append(PlanHiddenPaths(spec_, null_slot));
     if (CleanPath(spec_.process.cwd) != "/") Add(step::MakeDirectory{spec_.process.cwd, 0755});
     step::RootAttributes attributes{spec_.root_readonly, 0};
@@ -241,14 +240,10 @@ class Builder {
   Result<> GiveUpPrivileges() {
     const SpecProcess& process = spec_.process;
     const SpecCapabilities& caps = process.capabilities;
-    step::SetCapabilities final {
-      TRY(CapabilityBits(caps.effective))
-      , TRY(CapabilityBits(caps.permitted))
-      , TRY(CapabilityBits(caps.inheritable))
-      , TRY(CapabilityBits(caps.ambient))
-    };
+    step::SetCapabilities final{TRY(CapabilityBits(caps.effective)), TRY(CapabilityBits(caps.permitted)),
+                                TRY(CapabilityBits(caps.inheritable)), TRY(CapabilityBits(caps.ambient))};
     Add(step::ChangeDirectory{process.cwd, false});
-    Add(step::DropBounding { TRY(CapabilityBits(caps.bounding)) });
+    Add(step::DropBounding{TRY(CapabilityBits(caps.bounding))});
     Add(step::SetIds{process.user.uid, process.user.gid, process.user.additional_gids, !plan_.maps.single});
     Add(step::DieWithParent{});
     Add(step::ChangeDirectory{process.cwd, true});

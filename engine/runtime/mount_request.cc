@@ -190,7 +190,7 @@ Result<> TakeKey(std::string_view field, std::string_view working_directory, con
   }
   bool taken = mount.type == "bind" ? TRY(TakeBindKey(key, value, working_directory, flag, mount))
                                     : TRY(TakeTmpfsKey(key, value, flag, mount));
-                                    return taken ? Result<>() : TakeOption(field, flag, mount);
+  return taken ? Result<>() : TakeOption(field, flag, mount);
 }
 
 }  // namespace

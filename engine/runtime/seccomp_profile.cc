@@ -112,10 +112,8 @@ Result<SpecSeccompArg> ParseArg(const Json& arg, const std::string& where) {
   if (index.value_or(0) > 5)
     return Fail(Code::kInvalid, where + ".index: a system call has arguments 0 to 5");
   SpecSeccompArg parsed{.index = static_cast<uint32_t>(index.value_or(0))};
-  parsed.value = TRY(UnsignedMember(arg, "value", where))
-  .value_or(0);
-  parsed.value_two = TRY(UnsignedMember(arg, "valueTwo", where))
-  .value_or(0);
+  parsed.value = TRY(UnsignedMember(arg, "value", where)).value_or(0);
+  parsed.value_two = TRY(UnsignedMember(arg, "valueTwo", where)).value_or(0);
   parsed.op = TRY(StringMember(arg, "op", where));
   return parsed;
 }

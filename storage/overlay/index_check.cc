@@ -54,7 +54,8 @@ class Checker {
           return Corrupt(n, "shares its names with another directory");
         return {};
       case S_IFLNK:
-        if ((node.flags & kNodeLowerLink) != 0 && index_.is_chain()) return Corrupt(n, "is an unresolved hard link");
+        if ((node.flags & kNodeLowerLink) != 0 && index_.is_chain())
+          return Corrupt(n, "is an unresolved hard link");
         if (node.size > kMaxTarget || index_.Target(node).size() != node.size)
           return Corrupt(n, "has a bad link target");
         return {};

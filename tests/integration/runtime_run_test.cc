@@ -173,8 +173,7 @@ class RuntimeRun : public testing::Test {
   Result<Running> Start(const RuntimeSpec& spec, bool auto_remove = true, const std::string& input = "") {
     NewContainer container = TRY(Create(spec, auto_remove));
     std::string id = container.id;
-    Pipe out = TRY(MakePipe())
-    , in = TRY(MakePipe());
+    Pipe out = TRY(MakePipe()), in = TRY(MakePipe());
     TRY(WriteFull(in.write.get(), input));
     Fd saved[3];
     for (int fd : {0, 1, 2}) saved[fd] = Fd(fcntl(fd, F_DUPFD_CLOEXEC, 10));
