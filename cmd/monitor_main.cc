@@ -1,6 +1,8 @@
 // wolffia-monitor: started by wolffia with the control socket as descriptor 3 and the container's lock as
 // descriptor 4.
 #include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
@@ -21,6 +23,8 @@ int main(int argc, char** argv) {
                stderr);
     return 125;
   }
+  // What an outer program left open, a pipe say, is not to stay open as long as the container runs.
+  syscall(SYS_close_range, kLock + 1, ~0U, 0);
   wolffia::Context context = wolffia::Context::OfProcess();
   return wolffia::RunMonitor(context, {wolffia::Fd(kControl), wolffia::Fd(kLock), std::nullopt});
 }

@@ -9,6 +9,7 @@
 #include <csignal>
 
 #include "engine/runtime/container_start.h"
+#include "engine/runtime/guard.h"
 #include "engine/runtime/remove_tree.h"
 
 namespace wolffia {
@@ -40,7 +41,10 @@ class Monitor {
     *container = {};
     malloc_trim(0);  // plan and spec are gone; from here on the memory is what an idle container costs
     (void)Report(Started{running->child.pid()});
+    // Without a guard (no processes left for us, say) PR_SET_PDEATHSIG still holds in most containers.
+    if (auto guard = StartGuard(running->child.pidfd(), options_.lock.get())) guard_ = std::move(*guard);
     int code = Supervise(running->child);
+    guard_ = {};
     End(*store, {code, context_.now(), ""}, running->user_namespace.get());
     return Report(Exited{code});
   }
@@ -118,6 +122,7 @@ class Monitor {
   MonitorOptions options_;
   std::string id_;
   bool auto_remove_ = false;
+  Child guard_;
 };
 
 }  // namespace

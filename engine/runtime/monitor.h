@@ -3,7 +3,8 @@
 // container's first process exists, then the threads of the layers' server and one poll loop.
 //
 // Everything on disk is crash-only: killed at any moment, the monitor leaves a container that is created,
-// crashed or exited, or something in tmp/. Its death kills the container (PR_SET_PDEATHSIG).
+// crashed or exited, or something in tmp/. Its death kills the container (PR_SET_PDEATHSIG, and
+// guard.h where that does not last).
 #pragma once
 
 #include <optional>

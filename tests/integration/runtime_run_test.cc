@@ -12,8 +12,11 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <set>
+#include <sstream>
 
 #include "engine/base/file.h"
+#include "engine/runtime/launch_child.h"
 #include "engine/runtime/monitor.h"
 #include "engine/runtime/monitor_client.h"
 #include "engine/runtime/remove_tree.h"
@@ -34,6 +37,18 @@ std::string Text(const std::string& path) {
 
 bool Gone(int pid) {
   return kill(pid, 0) < 0 && errno == ESRCH;
+}
+
+// The names of a process's children.
+std::set<std::string> ChildrenOf(int pid) {
+  std::string proc = "/proc/" + std::to_string(pid);
+  std::istringstream children(Text(proc + "/task/" + std::to_string(pid) + "/children"));
+  std::set<std::string> names;
+  for (std::string child; children >> child;) {
+    std::string name = Text("/proc/" + child + "/comm");
+    names.insert(name.substr(0, name.find('\n')));
+  }
+  return names;
 }
 
 bool Eventually(const std::function<bool()>& condition) {
@@ -407,6 +422,56 @@ TEST_F(RuntimeRun, TheContainerDiesWithTheMonitor) {
         [&] { return ContainerStore(*store_).Get(running->id)->state == ContainerState::kCrashed; }));
     EXPECT_TRUE(ContainerStore(*store_).Remove(running->id));
   }
+}
+
+// An entrypoint that goes on as a service's user loses PR_SET_PDEATHSIG: there the guard kills.
+TEST_F(RuntimeRun, TheContainerDiesWithTheMonitorWhateverItsUser) {
+  std::ofstream(rootfs_ + "/etc/passwd") << "service:x:1000:1000::/:/bin/sh\n";
+  std::ofstream(rootfs_ + "/etc/group") << "service:x:1000:\n";
+  auto running = Start(
+      Spec({"busybox", "start-stop-daemon", "-S", "-c", "service", "-x", "/bin/sleep", "--", "1000"}), false);
+  ASSERT_TRUE(running) << running.error().what;
+  std::string proc = "/proc/" + std::to_string(running->started.pid);
+  ASSERT_TRUE(Eventually([&] { return Text(proc + "/cmdline").starts_with("/bin/sleep"); }));
+  int monitor = ContainerStore(*store_).Get(running->id)->started->monitor_pid;
+  ASSERT_TRUE(Eventually([&] { return ChildrenOf(monitor).contains("wolffia-guard"); }));
+  kill(monitor, SIGKILL);
+  EXPECT_TRUE(Eventually([&] { return Gone(running->started.pid); }));
+  EXPECT_TRUE(Eventually(
+      [&] { return ContainerStore(*store_).Get(running->id)->state == ContainerState::kCrashed; }));
+  EXPECT_TRUE(ContainerStore(*store_).Remove(running->id));
+}
+
+// The parent's death before PR_SET_PDEATHSIG is set sends no signal: the child looks for itself.
+TEST_F(RuntimeRun, AChildOfADeadParentExecutesNothing) {
+  LaunchPlan plan;
+  plan.steps.push_back(step::DieWithParent{});
+  plan.steps.push_back(step::Execute{{"touch", base_ + "/ran"}, {}, {kBusybox}});
+  for (bool dead : {false, true}) {
+    SocketPair sockets = *MakeSocketPair();
+    ChildMemory memory(plan);
+    if (dead) sockets.ours.Reset();
+    pid_t child = fork();
+    if (child == 0) RunLaunchChild(plan, memory, sockets.theirs.get());
+    sockets.theirs.Reset();
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(WEXITSTATUS(status), dead ? 125 : 0);
+    EXPECT_EQ(unlink((base_ + "/ran").c_str()) == 0, !dead);
+  }
+}
+
+TEST_F(RuntimeRun, TheMonitorHoldsNothingOfItsCaller) {
+  int caller[2];
+  ASSERT_EQ(pipe(caller), 0);  // inherited by every program, as a shell's redirection is
+  auto running = Start(Spec({"sleep", "1000"}));
+  ASSERT_TRUE(running) << running.error().what;
+  close(caller[1]);
+  pollfd end = {caller[0], POLLIN, 0};
+  EXPECT_EQ(poll(&end, 1, 5000), 1) << "somebody holds the other end";
+  close(caller[0]);
+  kill(running->started.pid, SIGKILL);
+  EXPECT_EQ(running->client.AwaitExit(false)->exit_code, 137);
 }
 
 TEST_F(RuntimeRun, TheContainerOutlivesTheClient) {
