@@ -95,6 +95,7 @@ bool FlushOutput() {
 
 int RunProgram(int argc, char** argv, Result<int> (*dispatch)(const Command& command)) {
   FillStandardDescriptors();
+  signal(SIGCHLD, SIG_DFL);  // a caller may ignore it, which is inherited: then children leave no status
   signal(SIGPIPE, SIG_IGN);  // a closed pipe is a failed write, which is reported or ends the program quietly
   auto code = Execute({argv + (argc > 0 ? 1 : 0), argv + argc}, dispatch);
   if (!code) PrintError(code.error());

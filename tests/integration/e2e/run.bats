@@ -167,6 +167,10 @@ teardown() { assert_clean; }
   rm "$WORLD/cid"
 }
 
+@test "a caller that ignores SIGCHLD" {
+  run -3 bash -c 'trap "" CHLD; exec wolffia run --rm busybox sh -c "exit 3"'
+}
+
 @test "signals are forwarded, a killed CLI leaves the container, a killed monitor takes it along" {
   wolffia run --rm --name sig busybox sh -c 'trap "exit 42" TERM; echo ready; while :; do sleep 0.05; done' >"$WORLD/out" 3>&- &
   cli=$!
