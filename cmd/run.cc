@@ -130,12 +130,12 @@ Result<int> RunContainer(const Command& command, const Session& session, const R
   auto started = monitor->AwaitStarted();
   if (!started) return Undo(command, session, id, std::move(started).error());
   id_file.Keep();
+  SweepContainers(command.context, session.store);  // now, while the container works, it costs nobody any time
   auto exited = monitor->AwaitExit(true);
   if (request.auto_remove) {
     auto removed = RemoveContainer(command.context, session.store, id, true);
     if (!removed && removed.error().code != Code::kNotFound) PrintError(removed.error());
   }
-  SweepContainers(command.context, session.store);
   if (!exited) return std::unexpected(std::move(exited).error());
   return exited->exit_code;
 }
