@@ -167,10 +167,11 @@ Result<> ImageStore::RemoveName(const ImageRecord& record, bool keep_nameless) c
   return SyncFd(directory.get(), "images");
 }
 
-Result<Lower> ImageStore::OpenLower(const Digest& chain, const std::vector<Digest>& diff_ids) const {
+Result<Lower> ImageStore::OpenLower(const Digest& chain, const std::vector<Digest>& diff_ids,
+                                    IndexCheck check) const {
   const std::string path = Store::ChainIndexPath(chain);
   const bool exists = ContentExists(store_, path);
-  auto index = LowerIndex::Open(store_.root(), path);
+  auto index = LowerIndex::Open(store_.root(), path, check);
   // A damaged index is as good as none: it is derived, and is made again.
   if (!index && (!exists || index.error().code == Code::kCorrupt || index.error().os_errno == ENOENT))
     return Fail(Code::kNotFound, "the index of the image's file system has to be made first", ENOENT);

@@ -43,7 +43,9 @@ class ImageStore {
 
   // Everything of the image that can be read: maps the chain's index and opens the tars. kNotFound (with
   // os_errno ENOENT) if the index has to be made first (wolffia-image).
-  Result<Lower> OpenLower(const Digest& chain, const std::vector<Digest>& diff_ids) const;
+  // `check`: kBounds for whoever opens it just after somebody else has checked it in full.
+  Result<Lower> OpenLower(const Digest& chain, const std::vector<Digest>& diff_ids,
+                          IndexCheck check = IndexCheck::kFull) const;
 
  private:
   const Store& store_;

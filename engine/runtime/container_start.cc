@@ -34,8 +34,8 @@ Result<Prepared> Prepare(const Context& context, const Store& store, const Conta
   p.host = HostFacts::ForLaunch(context);
   root.layered = p.spec.root_path.empty();
   if (root.layered) {
-    p.lower = std::make_shared<const Lower>(
-        TRY(ImageStore(store).OpenLower(container.record.chain, container.record.diff_ids)));
+    p.lower = std::make_shared<const Lower>(TRY(
+        ImageStore(store).OpenLower(container.record.chain, container.record.diff_ids, IndexCheck::kBounds)));
     const IndexNode& top = p.lower->index().node(0);
     IdView view = ViewOf(p.spec);
     root.root_mode = top.mode & 07777;
