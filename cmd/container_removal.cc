@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "cmd/session.h"
 #include "engine/runtime/remove_tree.h"
 #include "storage/staging.h"
 
@@ -66,6 +67,12 @@ Result<> RemoveContainer(const Context& context, const Store& store, const std::
   auto again = containers.Remove(id);
   if (!again && again.error().code == Code::kNotFound) return {};  // its name went with the first attempt
   return again;
+}
+
+int RemovalExitCode(const Error& error) {
+  if (error.code == Code::kNotFound) return 1;
+  if (error.code == Code::kBusy) return 2;
+  return kExitEngine;
 }
 
 void SweepContainers(const Context& context, const Store& store) {

@@ -16,4 +16,7 @@ Result<> RemoveContainer(const Context& context, const Store& store, const std::
 // because it is not what the user asked for.
 void SweepContainers(const Context& context, const Store& store);
 
+// podman's exit code for what `rm` or `rmi` could not remove: 1 if it is not there, 2 if it is in use.
+int RemovalExitCode(const Error& error);
+
 }  // namespace wolffia

@@ -7,13 +7,6 @@
 namespace wolffia {
 namespace {
 
-// podman's exit codes: 1 if nothing worse happened than a container that is not there, 2 if one runs.
-int ExitCodeFor(const Error& error) {
-  if (error.code == Code::kNotFound) return 1;
-  if (error.code == Code::kBusy) return 2;
-  return kExitEngine;
-}
-
 Result<> RemoveOne(const Command& command, const Session& session, const std::string& typed) {
   ContainerStore containers(session.store);
   bool force = command.options().Bool("force");
@@ -51,7 +44,7 @@ Result<int> RmVerb(const Command& command) {
     auto removed = RemoveOne(command, session, name);
     if (removed) continue;
     PrintError(removed.error());
-    code = std::max(code, ExitCodeFor(removed.error()));
+    code = std::max(code, RemovalExitCode(removed.error()));
   }
   return code;
 }

@@ -9,13 +9,6 @@
 namespace wolffia {
 namespace {
 
-// podman's exit codes.
-int ExitCodeFor(const Error& error) {
-  if (error.code == Code::kNotFound) return 1;
-  if (error.code == Code::kBusy) return 2;
-  return kExitEngine;
-}
-
 bool MeansId(std::string_view typed, const ImageRecord& record) {
   if (typed.starts_with("sha256:")) return true;
   bool prefix = record.config.hex().starts_with(typed);
@@ -96,7 +89,7 @@ Result<int> RmiVerb(const Command& command) {
   auto note = [&](const Result<>& result) {
     if (result || (ignore && result.error().code == Code::kNotFound)) return;
     PrintError(result.error());
-    int code = ExitCodeFor(result.error());
+    int code = RemovalExitCode(result.error());
     (code == 1 ? missing : code == 2 ? in_use : other) = true;
   };
   if (all)

@@ -72,8 +72,7 @@ void ForgetParent(int socket) {
 
 }  // namespace
 
-// --- The steps that make the process
-// --------------------------------------------------------------------------------
+// --- The steps that make the process ---
 
 StepOutcome Do(ChildState&, const step::DieWithParent&) {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) return Failed(errno);

@@ -18,8 +18,7 @@
 
 namespace wolffia::step {
 
-// --- With the ids of the user who started us
-// -------------------------------------------------------------------------
+// --- With the ids of the user who started us ---
 struct DieWithParent {};  // PR_SET_PDEATHSIG; the kernel forgets it when ids change, so it comes twice
 struct AwaitMaps {};      // the parent has written uid_map and gid_map
 struct SetOomScore {      // before BecomeRoot: afterwards the kernel gives /proc/self to the host's root
@@ -53,8 +52,7 @@ struct SetHostname {
 };
 struct RaiseLoopback {};
 
-// --- As root of the user namespace: the root file system
-// -------------------------------------------------------------
+// --- As root of the user namespace: the root file system ---
 struct BecomeRoot {  // who makes the files that are missing; in a map without 0, its only user
   uint32_t uid = 0, gid = 0;
 };
@@ -121,8 +119,7 @@ struct SetRlimit {
 struct HideMemory {};  // PR_SET_DUMPABLE 0: nothing in the container may trace us until execve
 struct AwaitGo {};     // says that the root stands, waits until the monitor has written started.json
 
-// --- Giving privileges up
-// --------------------------------------------------------------------------------------------
+// --- Giving privileges up ---
 struct DropBounding {  // before the ids change: it needs CAP_SETPCAP
   uint64_t keep = 0;   // bit n: capability n
 };

@@ -20,8 +20,7 @@
 namespace wolffia {
 namespace {
 
-// --- Names of the OCI runtime spec (config-linux.md, "Seccomp")
-// ----------------------------------------------------
+// --- Names of the OCI runtime spec (config-linux.md, "Seccomp") ---
 
 // The exceptions' answer for "nothing to say": no profile can ask for it, as an error number ends at 4095.
 constexpr uint32_t kGoOn = SCMP_ACT_TRACE(0xffff);
@@ -67,8 +66,7 @@ Result<uint32_t> ArchitectureOf(const std::string& name) {
   return token;
 }
 
-// --- One libseccomp filter
-// -----------------------------------------------------------------------------------------
+// --- One libseccomp filter ---
 
 struct ReleaseFilter {
   void operator()(void* filter) const { seccomp_release(filter); }
@@ -131,8 +129,7 @@ Result<std::vector<sock_filter>> Export(const Filter& filter) {
   return program;
 }
 
-// --- The profile
-// ---------------------------------------------------------------------------------------------------
+// --- The profile ---
 
 // Calls that have a rule without arguments.
 std::set<std::string> PlainCalls(const SpecSeccomp& profile) {
@@ -217,8 +214,7 @@ Result<std::vector<sock_filter>> Compile(const SpecSeccomp& profile) {
   return program;
 }
 
-// --- The cache
-// -----------------------------------------------------------------------------------------------------
+// --- The cache ---
 //
 // A file is: CacheHeader, the source text, the program. The source is compared, so its hash need not be a
 // strong one; the checksum is against a damaged disk.

@@ -11,8 +11,7 @@
 namespace wolffia {
 namespace {
 
-// --- Allowed to everybody
-// ------------------------------------------------------------------------------------------
+// --- Allowed to everybody ---
 
 constexpr std::string_view kFiles =
     "access chdir chmod chown chown32 close close_range copy_file_range creat dup dup2 dup3 faccessat "
@@ -111,8 +110,7 @@ constexpr std::string_view kAllowed[] = {kFiles,      kExtendedAttributes,
                                          kSockets,    kIpc,
                                          kMountsRead, kOfOneArchitecture};
 
-// --- Allowed to the holders of a capability, EPERM to others
-// -------------------------------------------------------
+// --- Allowed to the holders of a capability, EPERM to others ---
 
 struct Conditional {
   std::string_view calls;
@@ -146,8 +144,7 @@ constexpr std::string_view kDenied =
     "kexec_load "
     "pciconfig_iobase pciconfig_read pciconfig_write sysfs uselib ustat vm86 vm86old";
 
-// --- Arguments
-// -----------------------------------------------------------------------------------------------------
+// --- Arguments ---
 
 // CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET.
 constexpr uint64_t kNamespaceFlags[] = {0x20000,    0x2000000,  0x4000000, 0x8000000,

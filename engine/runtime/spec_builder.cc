@@ -25,8 +25,7 @@ bool MapsId(const std::vector<SpecIdMapping>& map, uint32_t id) {
   });
 }
 
-// --- Identity
-// ------------------------------------------------------------------------------------------------------
+// --- Identity ---
 
 // The image's user files, as they are and as the container gets them.
 struct UserFiles {
@@ -111,8 +110,7 @@ void AddMissingEntries(const Context& context, const SpecInputs& in, const UserF
   }
 }
 
-// --- Process
-// -------------------------------------------------------------------------------------------------------
+// --- Process ---
 
 Result<std::vector<std::string>> Arguments(const SpecInputs& in) {
   std::vector<std::string> args = in.request.entrypoint.value_or(in.image.entrypoint);
@@ -189,8 +187,7 @@ Result<SpecProcess> Process(const Context& context, const SpecInputs& in, const 
   return process;
 }
 
-// --- Names and files
-// -----------------------------------------------------------------------------------------------
+// --- Names and files ---
 
 // It goes into /etc/hosts and the kernel takes 64 bytes: nothing but what a host name may have.
 Result<std::string> Hostname(const SpecInputs& in) {

@@ -237,6 +237,19 @@ TEST_F(RegistryPull, RefusesWhatDoesNotMatch) {
       registry.documents = {{"v1", registry.image_.manifest}};
     };
   };
+  // An image of one layer whose configuration says something else of its layers.
+  auto claim = [&](const std::vector<Digest>& diff_ids) {
+    return rewrite([=](std::string&, TestImage& image) {
+      image = MakeImage({MakeTar({{"other", "content"}})});
+      image.config = MakeConfig(diff_ids, "amd64");
+      Manifest manifest{.media_type = "application/vnd.oci.image.manifest.v1+json"};
+      manifest.config = {"application/vnd.oci.image.config.v1+json", Sha256Of(image.config),
+                         static_cast<int64_t>(image.config.size())};
+      manifest.layers = image.layers;
+      image.blobs[manifest.config.digest.str()] = image.config;
+      image.manifest = SerializeManifest(manifest);
+    });
+  };
   const std::vector<Case> cases = {
       {"other content of a layer",
        answer_blob(1,
@@ -261,31 +274,8 @@ TEST_F(RegistryPull, RefusesWhatDoesNotMatch) {
       {"empty layer", answer_blob(1, [](auto&, auto&) { return TestReply{}; }), Code::kCorrupt, "fewer than"},
       {"missing layer", answer_blob(1, [](auto&, auto&) { return TestReply{.status = 404}; }),
        Code::kNotFound, "has no blob"},
-      {"another diff-id", rewrite([](std::string&, TestImage& image) {
-         std::string tar = MakeTar({{"other", "content"}});
-         TestImage other = MakeImage({tar});
-         other.config = MakeConfig({Sha256Of("something else")}, "amd64");
-         Manifest manifest{.media_type = "application/vnd.oci.image.manifest.v1+json"};
-         manifest.config = {"application/vnd.oci.image.config.v1+json", Sha256Of(other.config),
-                            static_cast<int64_t>(other.config.size())};
-         manifest.layers = other.layers;
-         other.blobs[manifest.config.digest.str()] = other.config;
-         other.manifest = SerializeManifest(manifest);
-         image = other;
-       }),
-       Code::kCorrupt, "layer sha256:"},
-      {"more diff-ids than layers", rewrite([](std::string&, TestImage& image) {
-         TestImage other = MakeImage({MakeTar({})});
-         other.config = MakeConfig({Sha256Of("a"), Sha256Of("b")}, "amd64");
-         Manifest manifest{.media_type = "application/vnd.oci.image.manifest.v1+json"};
-         manifest.config = {"application/vnd.oci.image.config.v1+json", Sha256Of(other.config),
-                            static_cast<int64_t>(other.config.size())};
-         manifest.layers = other.layers;
-         other.blobs[manifest.config.digest.str()] = other.config;
-         other.manifest = SerializeManifest(manifest);
-         image = other;
-       }),
-       Code::kInvalid, ""},
+      {"another diff-id", claim({Sha256Of("something else")}), Code::kCorrupt, "layer sha256:"},
+      {"more diff-ids than layers", claim({Sha256Of("a"), Sha256Of("b")}), Code::kInvalid, ""},
       {"manifest that is no JSON", rewrite([](std::string& manifest, TestImage&) { manifest = "{"; }),
        Code::kInvalid, "manifest"},
       {"manifest over 4 MiB",

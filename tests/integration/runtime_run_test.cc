@@ -22,6 +22,7 @@
 #include "engine/runtime/remove_tree.h"
 #include "engine/runtime/seccomp.h"
 #include "storage/layer_writer.h"
+#include "tests/unit/usual_mounts.h"
 
 namespace wolffia {
 namespace {
@@ -120,16 +121,7 @@ class RuntimeRun : public testing::Test {
     spec.gid_mappings = ids.maps.gids;
     for (const char* type : {"user", "mount", "pid", "ipc", "uts", "network", "cgroup"})
       spec.namespaces.push_back({type, ""});
-    spec.mounts = {{"/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}},
-                   {"/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}},
-                   {"/dev/pts",
-                    "devpts",
-                    "devpts",
-                    {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
-                   {"/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}},
-                   {"/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}},
-                   {"/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}},
-                   {"/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "ro"}}};
+    spec.mounts = UsualMounts();
     for (const char* path :
          {"/proc/kcore", "/proc/keys", "/proc/acpi", "/proc/scsi", "/sys/firmware", "/proc/nothing"})
       spec.masked_paths.push_back(path);

@@ -1,31 +1,13 @@
 // registries.conf of other programs, [[registry]] of wolffia.toml, and which rule is for which name.
-#include <fcntl.h>
-#include <gtest/gtest.h>
-
-#include "engine/config/settings.h"
-#include "tests/unit/temp_dir.h"
+#include "tests/unit/config_files.h"
 
 namespace wolffia {
 namespace {
 
-class Registries : public testing::Test {
+class Registries : public ConfigFiles {
  protected:
-  Registries() {
-    context_.env["HOME"] = dir_ / "home";
-    site_ = {.wolffia = dir_ / "etc/wolffia", .containers = dir_ / "etc/containers"};
-  }
-
-  void Write(const std::string& name, const std::string& text) {
-    const std::string path = dir_ / name;
-    ASSERT_TRUE(MakeDirectories(SplitPath(path).first).has_value());
-    ASSERT_TRUE(ReplaceFileAt(AT_FDCWD, path, text, 0600, Durability::kVolatile).has_value());
-  }
   void WriteSite(const std::string& text) { Write("etc/containers/registries.conf", text); }
   Result<RegistrySettings> Load() { return LoadRegistriesConf(context_, site_); }
-
-  TempDir dir_;
-  Context context_;
-  SitePaths site_;
 };
 
 TEST_F(Registries, NoFileAtAll) {

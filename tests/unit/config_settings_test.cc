@@ -1,36 +1,19 @@
 // The layers of settings, where values came from, and what is refused with which words.
-#include <fcntl.h>
-#include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "engine/config/settings.h"
-#include "tests/unit/temp_dir.h"
+#include "tests/unit/config_files.h"
 
 namespace wolffia {
 namespace {
 
-class SettingsTest : public testing::Test {
+class SettingsTest : public ConfigFiles {
  protected:
-  SettingsTest() {
-    context_.env["HOME"] = dir_ / "home";
-    site_ = {.wolffia = dir_ / "etc/wolffia", .containers = dir_ / "etc/containers"};
-  }
-
-  void Write(const std::string& name, const std::string& text) {
-    const std::string path = dir_ / name;
-    ASSERT_TRUE(MakeDirectories(SplitPath(path).first).has_value());
-    ASSERT_TRUE(ReplaceFileAt(AT_FDCWD, path, text, 0600, Durability::kVolatile).has_value());
-  }
   Result<Settings> Load(const SettingsFlags& flags = {}) { return LoadSettings(context_, flags, site_); }
   static std::string OriginOf(const Settings& settings, const std::string& key) {
     for (const auto& origin : settings.origins)
       if (origin.key == key) return origin.value + " " + origin.origin;
     return "none";
   }
-
-  TempDir dir_;
-  Context context_;
-  SitePaths site_;
 };
 
 TEST_F(SettingsTest, Defaults) {

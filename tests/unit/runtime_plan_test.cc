@@ -9,6 +9,7 @@
 #include "engine/base/file.h"
 #include "engine/runtime/launcher.h"
 #include "engine/runtime/mount_plan.h"
+#include "tests/unit/usual_mounts.h"
 
 namespace wolffia {
 namespace {
@@ -34,16 +35,7 @@ RuntimeSpec Spec() {
   spec.gid_mappings = {{0, 1000, 1}, {1, 100000, 65536}};
   for (const char* type : {"user", "mount", "pid", "ipc", "uts", "network", "cgroup"})
     spec.namespaces.push_back({type, ""});
-  spec.mounts = {{"/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}},
-                 {"/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}},
-                 {"/dev/pts",
-                  "devpts",
-                  "devpts",
-                  {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
-                 {"/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}},
-                 {"/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}},
-                 {"/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}},
-                 {"/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}}};
+  spec.mounts = UsualMounts();
   spec.masked_paths = {"/proc/kcore", "/sys/firmware"};
   spec.readonly_paths = {"/proc/sys"};
   spec.process.capabilities.bounding = spec.process.capabilities.effective =
