@@ -14,6 +14,9 @@
 namespace wolffia {
 namespace {
 
+// execve takes no longer one (MAX_ARG_STRLEN); an image's may be megabytes of colons.
+constexpr size_t kMaxVariable = 128 << 10;
+
 constexpr uint64_t kSysAdmin = uint64_t{1} << 21;  // CAP_SYS_ADMIN
 
 Result<uint64_t> CloneFlags(const RuntimeSpec& spec) {
@@ -127,7 +130,7 @@ std::vector<std::string> Candidates(const SpecProcess& process) {
   if (program.find('/') != std::string::npos) return {program};
   std::string_view path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   for (const std::string& variable : process.env)
-    if (variable.starts_with("PATH=")) path = std::string_view(variable).substr(5);
+    if (variable.starts_with("PATH=")) path = std::string_view(variable).substr(5, kMaxVariable);
   std::vector<std::string> candidates;
   for (;;) {
     size_t colon = path.find(':');

@@ -168,6 +168,16 @@ TEST(LaunchPlan, Refusals) {
   }
 }
 
+TEST(LaunchPlan, APathOfMegabytesCostsLittle) {
+  RuntimeSpec spec = Spec();
+  spec.process.env = {"PATH=" + std::string(4 << 20, ':')};
+  auto plan = BuildLaunchPlan(spec, Host(), Root(), {});
+  ASSERT_TRUE(plan) << plan.error().what;
+  const auto& execute = std::get<step::Execute>(plan->steps.back());
+  EXPECT_LE(execute.candidates.size(), (128u << 10) + 1);
+  EXPECT_EQ(execute.candidates.front(), "./sh");
+}
+
 TEST(LaunchPlan, Sentences) {
   auto plan = BuildLaunchPlan(Spec(), Host(), Root(), {});
   ASSERT_TRUE(plan);
