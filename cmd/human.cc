@@ -52,4 +52,17 @@ std::string LongTime(int64_t nanoseconds) {
   return text.substr(0, 10) + " " + text.substr(11, 8) + " +0000 UTC";
 }
 
+std::string TerminalText(std::string_view message) {
+  std::string text(message);
+  for (size_t i = 0; i < text.size(); i++) {
+    auto byte = static_cast<unsigned char>(text[i]);
+    bool control = (byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7f;
+    // U+0080 to U+009F, which some terminals obey too.
+    bool second = i > 0 && text[i - 1] == '\xc2' && byte >= 0x80 && byte < 0xa0;
+    if (second) text[i - 1] = '?';
+    if (control || second) text[i] = '?';
+  }
+  return text;
+}
+
 }  // namespace wolffia

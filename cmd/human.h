@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace wolffia {
 
@@ -17,5 +18,9 @@ std::string HumanAgo(int64_t then_ns, int64_t now_ns);
 
 // "2026-11-22 01:11:07 +0000 UTC".
 std::string LongTime(int64_t nanoseconds);
+
+// A message for a terminal: control characters but line feeds and tabs, which an image or a registry may have
+// put into a name, are shown as "?".
+std::string TerminalText(std::string_view message);
 
 }  // namespace wolffia

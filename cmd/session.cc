@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "cmd/help.h"
+#include "cmd/human.h"
 #include "engine/base/process.h"
 
 namespace wolffia {
@@ -80,8 +81,7 @@ void PrintLine(std::string_view text) {
 
 void PrintNotice(std::string_view sentence) {
   fflush(stdout);  // so that both streams keep their order on one terminal
-  std::string line(sentence);
-  line += '\n';
+  std::string line = TerminalText(sentence) + "\n";
   (void)!write(STDERR_FILENO, line.data(), line.size());
 }
 

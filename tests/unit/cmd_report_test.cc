@@ -42,6 +42,12 @@ TEST(Human, Durations) {
   EXPECT_EQ(LongTime(*ParseTime("2026-11-22T01:11:07.5Z")), "2026-11-22 01:11:07 +0000 UTC");
 }
 
+TEST(Human, MessagesObeyNobody) {
+  EXPECT_EQ(TerminalText("unable to find user \x1b]0;owned\a: no\n\tSee caf\u00e9\u2026"),
+            "unable to find user ?]0;owned?: no\n\tSee caf\u00e9\u2026");
+  EXPECT_EQ(TerminalText("\r\x7f\u009b2J\u00a0"), "????2J\u00a0");
+}
+
 TEST(Report, Columns) {
   EXPECT_EQ(AlignColumns("A\tB\tC\n1\tlonger than that\t3\n"),
             "A           B                 C\n1           longer than that  3\n");
