@@ -51,9 +51,11 @@ Result<Packet> ReceivePacket(int socket) {
   message.msg_control = control;
   message.msg_controllen = sizeof control;
   ssize_t n;
+  int resets = 0;
+  // ECONNRESET: the peer has closed with packets of ours unread. The kernel says so once, before it hands out
+  // what the peer had still sent: its last words, then the end.
   do n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-  while (n < 0 && errno == EINTR);
-  if (n < 0 && errno == ECONNRESET) n = 0;  // the peer died with our packets unread
+  while (n < 0 && (errno == EINTR || (errno == ECONNRESET && ++resets < 3)));
   if (n < 0) return FailErrno("receive from a process of ours");
   packet.data.resize(static_cast<size_t>(n));
   for (cmsghdr* h = CMSG_FIRSTHDR(&message); h != nullptr; h = CMSG_NXTHDR(&message, h)) {

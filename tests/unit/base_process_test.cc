@@ -103,5 +103,18 @@ TEST(Packet, CarriesDescriptorsAndSeesTheEnd) {
   EXPECT_FALSE(SendPacket(pair.theirs.get(), "x")) << "EPIPE, not SIGPIPE";
 }
 
+TEST(Packet, LastWordsArriveThoughOursWereNeverRead) {
+  SocketPair pair = *MakeSocketPair();
+  ASSERT_TRUE(SendPacket(pair.ours.get(), "never read"));
+  ASSERT_TRUE(SendPacket(pair.theirs.get(), "last words"));
+  pair.theirs.Reset();
+  auto words = ReceivePacket(pair.ours.get());
+  ASSERT_TRUE(words) << words.error().what;
+  EXPECT_EQ(words->data, "last words");
+  auto end = ReceivePacket(pair.ours.get());
+  ASSERT_TRUE(end) << end.error().what;
+  EXPECT_TRUE(end->data.empty());
+}
+
 }  // namespace
 }  // namespace wolffia
