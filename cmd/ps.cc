@@ -141,7 +141,7 @@ Result<std::vector<ContainerStatus>> Select(const OptionValues& options, const S
 
 Result<int> PsVerb(const Command& command) {
   const OptionValues& options = command.options();
-  Session session = TRY(OpenSession(command));
+  Session session = TRY(OpenSession(command, Registries::kSkip));
   SweepContainers(command.context, session.store);
   std::vector<ContainerStatus> selected = TRY(Select(options, session));
   int64_t now = command.context.now();

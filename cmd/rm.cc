@@ -34,7 +34,7 @@ Result<int> RmVerb(const Command& command) {
   if (all && !typed.empty()) return Fail(Code::kInvalid, "--all takes no container names");
   if (!all && typed.empty() && !command.options().Bool("ignore"))
     return Fail(Code::kInvalid, "a container's name or id is missing\nSee 'wolffia rm --help'");
-  Session session = TRY(OpenSession(command));
+  Session session = TRY(OpenSession(command, Registries::kSkip));
   SweepContainers(command.context, session.store);
   if (all)
     for (const ContainerStatus& status : TRY(ContainerStore(session.store).List()))

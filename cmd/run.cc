@@ -141,11 +141,25 @@ Result<int> RunContainer(const Command& command, const Session& session, const R
   return exited->exit_code;
 }
 
+// Whole names and those of images made here are found without a search list: then registries.conf, which
+// distributions fill with aliases, is not read.
+Result<Session> OpenRunSession(const Command& command, const std::string& typed) {
+  Session session = TRY(OpenSession(command, Registries::kSkip));
+  auto name = Reference::Parse(typed);
+  bool settled = command.options().Bool("rootfs");
+  if (name && !settled)
+    settled = ImageStore(session.store)
+                  .ByName((name->IsShort() ? name->WithDomain("localhost") : *name).WithDefaultTag().str())
+                  .has_value();
+  if (!settled) session.settings = TRY(LoadSettings(command, Registries::kLoad));
+  return session;
+}
+
 }  // namespace
 
 Result<int> RunVerb(const Command& command) {
   const auto& words = command.line.arguments;
-  Session session = TRY(OpenSession(command));
+  Session session = TRY(OpenRunSession(command, words[0]));
   RunRequest request = TRY(ReadRunFlags(command.options(), session.settings, {words.begin() + 1, words.end()},
                                         TRY(WorkingDirectory())));
   RunRoot root = TRY(OpenRunRoot(command, session, words[0]));

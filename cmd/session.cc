@@ -60,12 +60,14 @@ Result<int> Execute(const std::vector<std::string>& argv, Result<int> (*dispatch
 
 }  // namespace
 
-Result<Settings> LoadSettings(const Command& command) {
-  return LoadSettings(command.context, FlagsOf(command.line.global));
+Result<Settings> LoadSettings(const Command& command, Registries registries) {
+  SettingsFlags flags = FlagsOf(command.line.global);
+  flags.registries = registries == Registries::kLoad;
+  return LoadSettings(command.context, flags);
 }
 
-Result<Session> OpenSession(const Command& command) {
-  Settings settings = TRY(LoadSettings(command));
+Result<Session> OpenSession(const Command& command, Registries registries) {
+  Settings settings = TRY(LoadSettings(command, registries));
   Store store = TRY(Store::Open({settings.storage_root, settings.storage_runroot, settings.durability}));
   return Session{std::move(settings), std::move(store)};
 }

@@ -30,8 +30,10 @@ struct Session {
   Settings settings;
   Store store;
 };
-Result<Settings> LoadSettings(const Command& command);
-Result<Session> OpenSession(const Command& command);
+// kSkip: without registries.conf, for verbs that need no registry: they work where that file is broken.
+enum class Registries { kLoad, kSkip };
+Result<Settings> LoadSettings(const Command& command, Registries registries = Registries::kLoad);
+Result<Session> OpenSession(const Command& command, Registries registries = Registries::kLoad);
 
 void Print(std::string_view text);  // standard output, buffered
 void PrintLine(std::string_view text);

@@ -10,7 +10,7 @@ namespace wolffia {
 // 125 if there is damage and it was not repaired.
 Result<int> SystemCheckVerb(const Command& command) {
   bool quiet = command.options().Bool("quiet"), repair = command.options().Bool("repair");
-  Session session = TRY(OpenSession(command));
+  Session session = TRY(OpenSession(command, Registries::kSkip));
   ProgressStyle style = DetectProgressStyle(command.context, quiet);
   auto progress = [&](const std::string& path) {
     if (style.terminal && !quiet) {

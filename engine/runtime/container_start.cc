@@ -5,6 +5,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "engine/runtime/seccomp.h"
 #include "storage/image_store.h"
 
@@ -22,6 +24,31 @@ struct Prepared {
 
 IdView ViewOf(const RuntimeSpec& spec) {
   return IdMaps{spec.uid_mappings, spec.gid_mappings, false}.View();
+}
+
+// True if only the engine's own mounts, which bring no programs, lie over the image.
+bool OnlyOwnMounts(const RuntimeSpec& spec) {
+  static constexpr std::string_view kOwn[] = {
+      "/proc",      "/sys",          "/sys/fs/cgroup",   "/dev",        "/run",       "/run/.containerenv",
+      "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/passwd", "/etc/group", "/tmp",
+      "/var/tmp"};
+  return std::ranges::all_of(spec.mounts, [](const SpecMount& mount) {
+    return mount.destination.starts_with("/dev/") ||
+           std::ranges::find(kOwn, mount.destination) != std::end(kOwn);
+  });
+}
+
+// A path of PATH that is not there costs the child a round trip to the FUSE server for each component; the
+// index knows at once. Where a fresh root is the image alone, only what the image has is tried; if that is
+// nothing, all is, so that the error is the kernel's.
+void DropAbsentCandidates(const LowerIndex& index, std::vector<std::string>& candidates) {
+  std::vector<std::string> present;
+  for (const std::string& path : candidates) {
+    bool relative = !path.starts_with('/');  // to the working directory, which is not looked up here
+    auto node = index.Resolve(path);
+    if (relative || node || node.error().code != Code::kNotFound) present.push_back(path);
+  }
+  if (!present.empty()) candidates = std::move(present);
 }
 
 Result<Prepared> Prepare(const Context& context, const Store& store, const ContainerStatus& container,
@@ -48,6 +75,8 @@ Result<Prepared> Prepare(const Context& context, const Store& store, const Conta
   if (p.spec.seccomp)
     options.seccomp = TRY(CompileSeccomp(*p.spec.seccomp, store.runroot_path() + "/seccomp"));
   p.plan = TRY(BuildLaunchPlan(p.spec, p.host, root, std::move(options)));
+  if (root.layered && root.fresh_upper && OnlyOwnMounts(p.spec))
+    DropAbsentCandidates(p.lower->index(), std::get<step::Execute>(p.plan.steps.back()).candidates);
   return p;
 }
 
