@@ -136,6 +136,16 @@ refused() {  # refused WORD LAYOUT
   rm "$XDG_CONFIG_HOME/wolffia/wolffia.toml"
 }
 
+@test "a broken registries.conf stops only what needs it" {
+  echo 'x = [' >"$WORLD/registries.conf"
+  export CONTAINERS_REGISTRIES_CONF=$WORLD/registries.conf
+  run -0 wolffia ps -a
+  run -0 wolffia run --rm busybox echo fine
+  assert_output_is fine
+  run -125 wolffia pull -q nothing
+  assert_output_has "registries.conf:"
+}
+
 @test "blocked and insecure registries" {
   mkdir -p "$XDG_CONFIG_HOME/wolffia"
   printf '[[registry]]\nprefix = "blocked.example.com"\nblocked = true\n' >"$XDG_CONFIG_HOME/wolffia/wolffia.toml"

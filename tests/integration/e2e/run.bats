@@ -93,6 +93,15 @@ teardown() { assert_clean; }
   assert_output_is "sh x"
 }
 
+@test "a mount over a folder of PATH comes first in PATH's order" {
+  mkdir -p "$WORLD/tools"
+  printf '#!/bin/sh\nexit 3\n' >"$WORLD/tools/true"
+  chmod 755 "$WORLD/tools/true"
+  run -3 wolffia run --rm -v "$WORLD/tools:/usr/local/bin" busybox true
+  run -0 wolffia run --rm busybox true
+  run -127 wolffia run --rm -e PATH=/no/where busybox true
+}
+
 @test "mounts: bind, read-only, tmpfs, missing source" {
   mkdir -p "$WORLD/b"
   echo content >"$WORLD/b/f"
