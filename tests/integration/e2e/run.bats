@@ -199,6 +199,7 @@ teardown() { assert_clean; }
   kill -9 "$monitor"
   for i in $(seq 100); do [ -d "/proc/$pid" ] || break; sleep 0.05; done
   [ ! -d "/proc/$pid" ]
+  for i in $(seq 100); do [ -z "$(wolffia ps -q)" ] && break; sleep 0.05; done  # the guard lets go of the lock last
   run -0 wolffia ps -q
   assert_output_is ""
   wolffia rm orphan
