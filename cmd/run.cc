@@ -130,8 +130,8 @@ Result<int> RunContainer(const Command& command, const Session& session, const R
   auto started = monitor->AwaitStarted();
   if (!started) return Undo(command, session, id, std::move(started).error());
   id_file.Keep();
-  SweepContainers(command.context,
-                  session.store);  // now, while the container works, it costs nobody any time
+  // Now, while the container works, it costs nobody any time.
+  SweepContainers(command.context, session.store);
   auto exited = monitor->AwaitExit(true);
   if (request.auto_remove) {
     auto removed = RemoveContainer(command.context, session.store, id, true);
