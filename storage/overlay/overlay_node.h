@@ -1,0 +1,126 @@
+// Node, NodeTable and OverlayState: what the parts of OverlayTree share. Private to overlay_*.cc.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "storage/overlay/descriptor_cache.h"
+#include "storage/overlay/overlay_tree.h"
+
+namespace wolffia {
+
+struct Node;
+using NodePtr = std::shared_ptr<Node>;
+
+// An inode that has something in the upper, or has lost its lower name. Fields change under the exclusive
+// tree lock only.
+struct Node {
+  uint64_t nodeid = 0;
+  LowerId lower =
+      kNoLower;  // file: its bytes, until it is copied up. Directory: what shines through. kNoLower: nothing
+  bool directory = false;
+  bool in_upper = false;
+  // Where it is in the upper (in_upper), or would be (a lower directory or file with a Node): a name in a
+  // directory; or in work/.
+  NodePtr parent;    // nullptr: the root, or an orphan
+  std::string name;  // of an orphan: its name in work/
+  bool orphan = false;
+  bool spare_name = false;     // an orphan that has other names: its host link count is one too high
+  uint32_t lost_links = 0;     // of a lower file that is not copied up: names that were removed
+  uint64_t host_ino = 0;       // in_upper
+  uint64_t linked_origin = 0;  // not 0: work/links/<it> is one of its names
+  UpperObject object;  // in_upper: type, ids, mode, rdev, opaque, redirect as of the last look; sizes and
+                       // times are asked for anew
+  uint64_t shown_ino = 0;
+  int64_t subdirectories = -1;         // of a directory in the upper; -1: not counted yet
+  std::atomic<uint64_t> lookups = 0;   // of the kernel; lower nodes count in LookupCounts instead
+  std::atomic<uint32_t> children = 0;  // Nodes whose parent this is
+};
+
+// Lookup counts of lower nodes, in pages that appear with the first count in them.
+class LookupCounts {
+ public:
+  void Add(LowerId id, uint64_t n);
+  bool Subtract(LowerId id, uint64_t n);  // true: it is zero now
+  bool Any(LowerId id) const;
+
+ private:
+  static constexpr size_t kPage = 4096;
+  mutable std::mutex lock_;
+  std::vector<std::unique_ptr<std::array<uint32_t, kPage>>> pages_;
+};
+
+class NodeTable {
+ public:
+  NodePtr Find(uint64_t nodeid) const;
+  NodePtr FindHost(uint64_t host_ino) const;
+  // Adds it, or returns the one with the same nodeid that is there already.
+  NodePtr Add(NodePtr node);
+  void SetHostIno(const NodePtr& node, uint64_t host_ino);
+  void Remove(const NodePtr& node);
+  uint64_t NewNodeid() { return next_nodeid_.fetch_add(1); }
+
+ private:
+  mutable std::mutex lock_;
+  std::unordered_map<uint64_t, NodePtr> nodes_;
+  std::unordered_map<uint64_t, NodePtr> by_host_;  // those in the upper
+  std::atomic<uint64_t> next_nodeid_ = uint64_t{1} << 40;
+};
+
+// The names of a directory that an upper directory takes part in, in a stable order (overlay_listing.cc).
+struct Listing;
+
+struct OverlayState {
+  std::unique_ptr<LowerSource> lower;
+  std::unique_ptr<UpperStore> upper;  // null: read-only
+  OverlayOptions options;
+  Quota quota;
+  std::array<std::mutex, 64> copy_locks;
+  std::shared_mutex tree_lock;
+  NodeTable nodes;
+  LookupCounts counts;
+  DescriptorCache directories, files;   // keyed by nodeid
+  std::unordered_set<uint64_t> linked;  // inode numbers of lower files in work/links; under the tree lock
+  std::mutex listings_lock;
+  std::list<std::shared_ptr<const Listing>> listings;  // the most recent first
+
+  OverlayState(std::unique_ptr<LowerSource> l, std::unique_ptr<UpperStore> u, OverlayOptions o)
+      : lower(std::move(l)),
+        upper(std::move(u)),
+        options(o),
+        quota(o.limits),
+        directories(o.descriptors / 2),
+        files(o.descriptors - o.descriptors / 2) {}
+
+  // --- overlay_lookup.cc. All with the tree lock held (shared is enough) ---
+  static bool IsLowerNodeid(uint64_t nodeid) { return nodeid != 0 && nodeid <= kNoLower; }
+  // The lower entry behind a nodeid without a Node; ESTALE if there is none.
+  Sys<LowerId> PureLower(uint64_t nodeid) const;
+  // What the kernel is told of a node, Node or not.
+  Sys<struct stat> StatOf(uint64_t nodeid);
+  Sys<struct stat> StatNode(Node& node);
+  Sys<SharedFd> DirectoryFd(Node& directory);  // in the upper
+  // dirfd and name of a node in the upper, for UpperStore's functions. `hold` keeps the descriptor open.
+  Sys<UpperSpot> SpotOf(Node& node, SharedFd* hold);
+  Sys<SharedFd> FileFd(Node& node);  // a regular file in the upper, O_RDWR
+  // Reads the object again after a change of its attributes.
+  Sys<> Refresh(Node& node);
+
+  // --- overlay_copy_up.cc ---
+  // Makes sure that the node is in the upper, with its parents. Call it without the tree lock, holding
+  // nothing. Returns its Node. `keep_bytes` false: a file is about to be truncated to nothing, and comes up
+  // empty.
+  Sys<NodePtr> CopyUp(uint64_t nodeid, bool keep_bytes = true);
+  // The Node of a directory that is in the upper. With the tree lock held exclusively.
+  Sys<NodePtr> CopyUpDirectory(uint64_t nodeid);
+  // The Node of a lower node (made if there is none). Exclusive tree lock.
+  Sys<NodePtr> NodeOf(uint64_t nodeid);
+};
+
+}  // namespace wolffia
