@@ -38,6 +38,10 @@ struct Node {
   UpperObject object;  // in_upper: type, ids, mode, rdev, opaque, redirect as of the last look; sizes and
                        // times are asked for anew
   uint64_t shown_ino = 0;
+  // A directory's system.posix_acl_default, once it has been asked for ("": it has none). Reset by whoever
+  // sets or removes it.
+  std::optional<std::string> default_acl;
+  std::atomic<uint64_t> changes = 0;   // of a directory's names
   int64_t subdirectories = -1;         // of a directory in the upper; -1: not counted yet
   std::atomic<uint64_t> lookups = 0;   // of the kernel; lower nodes count in LookupCounts instead
   std::atomic<uint32_t> children = 0;  // Nodes whose parent this is
@@ -76,6 +80,20 @@ class NodeTable {
 // The names of a directory that an upper directory takes part in, in a stable order (overlay_listing.cc).
 struct Listing;
 
+// Where a name is looked up.
+struct DirectoryRef {
+  NodePtr node;              // null: purely lower
+  LowerId lower = kNoLower;  // what shines through
+};
+
+// What a name leads to: a Node, or something purely lower, or nothing.
+struct Found {
+  NodePtr node;
+  LowerId lower = kNoLower;  // where there is no Node
+  bool exists() const { return node != nullptr || lower != kNoLower; }
+  uint64_t nodeid() const { return node != nullptr ? node->nodeid : uint64_t{lower} + 1; }
+};
+
 struct OverlayState {
   std::unique_ptr<LowerSource> lower;
   std::unique_ptr<UpperStore> upper;  // null: read-only
@@ -85,32 +103,46 @@ struct OverlayState {
   std::shared_mutex tree_lock;
   NodeTable nodes;
   LookupCounts counts;
-  DescriptorCache directories, files;   // keyed by nodeid
+  DescriptorCache directories, files;  // keyed by nodeid
+  SharedFd root_fd;
   std::unordered_set<uint64_t> linked;  // inode numbers of lower files in work/links; under the tree lock
   std::mutex listings_lock;
   std::list<std::shared_ptr<const Listing>> listings;  // the most recent first
+  uint64_t hash_key[2] = {};                           // of the order of new names in a listing
+  std::atomic<uint64_t> orphans = 0;                   // names that the tree itself gives in work/
 
-  OverlayState(std::unique_ptr<LowerSource> l, std::unique_ptr<UpperStore> u, OverlayOptions o)
-      : lower(std::move(l)),
-        upper(std::move(u)),
-        options(o),
-        quota(o.limits),
-        directories(o.descriptors / 2),
-        files(o.descriptors - o.descriptors / 2) {}
+  OverlayState(std::unique_ptr<LowerSource> l, std::unique_ptr<UpperStore> u, OverlayOptions o);
 
-  // --- overlay_lookup.cc. All with the tree lock held (shared is enough) ---
+  // --- overlay_node.cc ---
+  Sys<> Start();  // the root's Node, limits, what a crash left
+  // Forgets a Node that nobody refers to, and then its parents. Exclusive tree lock.
+  void DropUnused(NodePtr node);
+  // The Node of a nodeid; a lower one gets one if it has none. Exclusive tree lock.
+  Sys<NodePtr> NodeOf(uint64_t nodeid);
+  void SetPlace(Node& node, NodePtr parent, std::string name);  // exclusive tree lock
+  void MakeNameless(Node& node, std::string orphan_name);       // "": nothing of it is left in the upper
+
+  // --- overlay_lookup.cc. With the tree lock held; shared is enough ---
   static bool IsLowerNodeid(uint64_t nodeid) { return nodeid != 0 && nodeid <= kNoLower; }
   // The lower entry behind a nodeid without a Node; ESTALE if there is none.
-  Sys<LowerId> PureLower(uint64_t nodeid) const;
+  Sys<LowerId> PureLower(uint64_t nodeid);
+  Sys<DirectoryRef> DirectoryOf(uint64_t nodeid);  // ENOTDIR; ENOENT if it has been removed
+  Sys<Found> FindName(const DirectoryRef& directory, std::string_view name);
+  // A Node for what Look found at a name.
+  Sys<Found> NodeFor(const DirectoryRef& directory, std::string_view name, UpperObject object);
   // What the kernel is told of a node, Node or not.
   Sys<struct stat> StatOf(uint64_t nodeid);
   Sys<struct stat> StatNode(Node& node);
+  Sys<struct stat> StatFound(const Found& found);
+  void CountLookup(const Found& found);
   Sys<SharedFd> DirectoryFd(Node& directory);  // in the upper
   // dirfd and name of a node in the upper, for UpperStore's functions. `hold` keeps the descriptor open.
   Sys<UpperSpot> SpotOf(Node& node, SharedFd* hold);
   Sys<SharedFd> FileFd(Node& node);  // a regular file in the upper, O_RDWR
   // Reads the object again after a change of its attributes.
   Sys<> Refresh(Node& node);
+  // The lower has something at this name, which only a whiteout hides.
+  bool NeedsWhiteout(const Node& directory, std::string_view name);
 
   // --- overlay_copy_up.cc ---
   // Makes sure that the node is in the upper, with its parents. Call it without the tree lock, holding
@@ -119,8 +151,18 @@ struct OverlayState {
   Sys<NodePtr> CopyUp(uint64_t nodeid, bool keep_bytes = true);
   // The Node of a directory that is in the upper. With the tree lock held exclusively.
   Sys<NodePtr> CopyUpDirectory(uint64_t nodeid);
-  // The Node of a lower node (made if there is none). Exclusive tree lock.
-  Sys<NodePtr> NodeOf(uint64_t nodeid);
+  NewObject LikeLower(LowerId id, const struct stat& st);
+  Sys<> CheckWritable() const { return upper != nullptr ? Sys<>() : SysFail(EROFS); }
+
+  // --- overlay_remove.cc. Exclusive tree lock ---
+  // ENOTEMPTY unless the directory is empty in the merged tree; then it is empty on the host, too, if it is
+  // there.
+  Sys<> EmptyForRemoval(const Found& directory);
+  // A name of the file goes away (by what the caller does next, or has done): what keeps its bytes.
+  Sys<> KeepForOpen(Node& file, const Node& parent, std::string_view name);
+  void AfterUnlink(const NodePtr& file);
+  void DeadDirectory(const Found& found);
 };
 
+bool ValidName(std::string_view name);
 }  // namespace wolffia
