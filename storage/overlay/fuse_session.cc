@@ -1,25 +1,27 @@
 #include "storage/overlay/fuse_session.h"
 
-#include <linux/fuse.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdlib>
 #include <mutex>
+#include <utility>
 
 namespace wolffia {
 namespace {
 
-// Requests for metadata take microseconds, so one thread keeps up with any one process; more than four only
-// help reads that wait for a disk, which the kernel's readahead overlaps already. Each costs about 30 KiB of
-// resident memory.
-constexpr int kMaxThreads = 4;
 // The deepest path through libfuse and our operations uses less than 16 KiB; PATH_MAX buffers and a signal
 // frame with AVX-512 state come on top. Untouched pages cost nothing.
 constexpr size_t kStackSize = 128 << 10;
@@ -28,69 +30,86 @@ constexpr size_t kStackSize = 128 << 10;
 const int kKickSignal = SIGRTMIN;
 constexpr auto kKickInterval = std::chrono::milliseconds(2);
 constexpr auto kStopPatience = std::chrono::seconds(3);
+// The kernel wants room for the largest write and what precedes it.
+constexpr size_t kBufferSize = kFuseMaxWrite + 4096;
+// What a thread keeps of its buffer after a large write.
+constexpr size_t kKeptBuffer = 128 << 10;
 
-constexpr size_t kOpcodes = 64;
-struct OpcodeName {
-  uint32_t opcode;
-  const char* name;
+// Memory for requests, of one thread. Pages that no request reaches are never touched.
+class RequestBuffer {
+ public:
+  RequestBuffer() {
+    memory_ = mmap(nullptr, kBufferSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  }
+  ~RequestBuffer() {
+    if (valid()) munmap(memory_, kBufferSize);
+  }
+  RequestBuffer(const RequestBuffer&) = delete;
+  RequestBuffer& operator=(const RequestBuffer&) = delete;
+  bool valid() const { return memory_ != MAP_FAILED; }
+  char* bytes() const { return static_cast<char*>(memory_); }
+  // A request of this size has been read. Gives back what a large one took when the large ones are over.
+  void Used(size_t size) {
+    if (size > kKeptBuffer) {
+      large_ = true;
+    } else if (large_) {
+      large_ = false;
+      madvise(bytes() + kKeptBuffer, kBufferSize - kKeptBuffer, MADV_DONTNEED);
+    }
+  }
+
+ private:
+  void* memory_;
+  bool large_ = false;
 };
-constexpr OpcodeName kOpcodeNames[] = {
-    {FUSE_LOOKUP, "lookup"},
-    {FUSE_FORGET, "forget"},
-    {FUSE_GETATTR, "getattr"},
-    {FUSE_READLINK, "readlink"},
-    {FUSE_OPEN, "open"},
-    {FUSE_READ, "read"},
-    {FUSE_STATFS, "statfs"},
-    {FUSE_RELEASE, "release"},
-    {FUSE_GETXATTR, "getxattr"},
-    {FUSE_LISTXATTR, "listxattr"},
-    {FUSE_FLUSH, "flush"},
-    {FUSE_INIT, "init"},
-    {FUSE_OPENDIR, "opendir"},
-    {FUSE_READDIR, "readdir"},
-    {FUSE_RELEASEDIR, "releasedir"},
-    {FUSE_ACCESS, "access"},
-    {FUSE_INTERRUPT, "interrupt"},
-    {FUSE_DESTROY, "destroy"},
-    {FUSE_IOCTL, "ioctl"},
-    {FUSE_BATCH_FORGET, "batch_forget"},
-    {FUSE_READDIRPLUS, "readdirplus"},
-    {FUSE_LSEEK, "lseek"},
-};
-
-const char* NameOfOpcode(uint32_t opcode) {
-  for (const OpcodeName& n : kOpcodeNames)
-    if (n.opcode == opcode) return n.name;
-  return nullptr;
-}
-
-bool IsForget(uint32_t opcode) {
-  return opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET;
-}
 
 // libfuse would print to stderr; what it has to say is an errno that we see as well.
 void DropLog(fuse_log_level, const char*, va_list) {}
+
+// What is to be added to the reply that this thread writes next, if that is one to INIT.
+thread_local uint32_t added_init_flags = 0;
+
+// libfuse's way to the kernel. An INIT reply gets our flags on its way.
+ssize_t WriteReply(int fd, iovec* parts, int count, void*) {
+  if (added_init_flags != 0 && count >= 2 && parts[1].iov_len >= offsetof(fuse_init_out, max_background))
+    static_cast<fuse_init_out*>(parts[1].iov_base)->flags |= added_init_flags;
+  ssize_t written = writev(fd, parts, count);
+  // The kernel did not take it: the request was interrupted, or the file system is gone. libfuse prints a
+  // message for every errno but this one.
+  if (written < 0) errno = ENOENT;
+  return written;
+}
+ssize_t ReadRequest(int fd, void* buffer, size_t size, void*) {
+  return read(fd, buffer, size);
+}
 
 }  // namespace
 
 struct FuseSession::State {
   fuse_session* session = nullptr;
+  int fd = -1;
   std::shared_ptr<void> userdata;
+  FuseSessionOptions options;
+  FuseCounts own_counts;
+  FuseCounts* counts = &own_counts;
+  std::atomic<uint32_t> init_flags = 0;  // of options.init_flags, those that the kernel has
   std::atomic<bool> stopping = false;
   std::atomic<int> idle = 0;
-  std::array<std::atomic<uint64_t>, kOpcodes> counts{};
 
   std::mutex mutex;  // guards what follows; a leaf
   std::condition_variable ended;
-  std::array<pthread_t, kMaxThreads> threads{};
-  std::array<bool, kMaxThreads> running{};
+  std::array<pthread_t, kMaxFuseThreads> threads{};
+  std::array<bool, kMaxFuseThreads> running{};
   int started = 0;
   int alive = 0;
+  bool stopped = false;    // Stop has been here
+  bool abandoned = false;  // it left threads behind; the last one closes
 
-  ~State() {
-    if (session != nullptr)
-      fuse_session_destroy(session);  // closes the descriptor: the kernel aborts the connection
+  ~State() { Close(); }
+  // Closes the descriptor: the kernel aborts the connection. No thread uses it any more.
+  void Close() {
+    if (session != nullptr) fuse_session_destroy(std::exchange(session, nullptr));
+    userdata.reset();
   }
 
   // Its arguments, for a thread: what it keeps alive, and its slot.
@@ -102,12 +121,14 @@ struct FuseSession::State {
   static int AddThread(const std::shared_ptr<State>& state);
   static void* ThreadMain(void* argument);
   void Serve(const std::shared_ptr<State>& self);
+  void Process(RequestBuffer& buffer, size_t size);
+  void Handshake(const FuseRequest& request);
 };
 
 // 0, or an errno. No thread is added once the last slot is taken or the session ends.
 int FuseSession::State::AddThread(const std::shared_ptr<State>& state) {
   std::lock_guard lock(state->mutex);
-  if (state->started == kMaxThreads || state->stopping) return 0;
+  if (state->started >= state->options.threads || state->stopping) return 0;
   auto* launch = new (std::nothrow) Launch{state, state->started};
   if (launch == nullptr) return ENOMEM;
   sigset_t blocked, before;
@@ -137,50 +158,86 @@ void* FuseSession::State::ThreadMain(void* argument) {
   state.Serve(launch->state);
   std::lock_guard lock(state.mutex);
   state.running[static_cast<size_t>(launch->slot)] = false;
-  --state.alive;
+  if (--state.alive == 0 && state.abandoned) state.Close();
   state.ended.notify_all();
   return nullptr;
 }
 
 void FuseSession::State::Serve(const std::shared_ptr<State>& self) {
-  fuse_buf buffer{};  // libfuse allocates it; the pages that no request reaches are never touched
+  RequestBuffer buffer;
+  if (!buffer.valid()) return;
   idle.fetch_add(1);
   while (!stopping.load(std::memory_order_relaxed)) {
-    int size = fuse_session_receive_buf(session, &buffer);
-    if (size == -EINTR || size == -EAGAIN) continue;
-    if (size <= 0) break;  // unmounted, or the descriptor is of no more use
-    uint32_t opcode = static_cast<const fuse_in_header*>(buffer.mem)->opcode;
-    if (opcode < kOpcodes) counts[opcode].fetch_add(1, std::memory_order_relaxed);
+    ssize_t size = read(fd, buffer.bytes(), kBufferSize);
+    // ENOENT: the request was interrupted before it could be read.
+    if (size < 0 && (errno == EINTR || errno == EAGAIN || errno == ENOENT)) continue;
+    if (size < static_cast<ssize_t>(sizeof(fuse_in_header)))
+      break;  // unmounted, or the descriptor is of no more use
+    uint32_t opcode = reinterpret_cast<const fuse_in_header*>(buffer.bytes())->opcode;
+    if (opcode < kFuseOpcodes) counts->by_opcode[opcode].fetch_add(1, std::memory_order_relaxed);
     bool last_idle = idle.fetch_sub(1) == 1;
     // The handshake is done by one thread alone; libfuse has no lock around it.
-    if (last_idle && opcode != FUSE_INIT && !IsForget(opcode)) AddThread(self);
-    fuse_session_process_buf(session, &buffer);
+    bool brief = opcode == FUSE_INIT || opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET;
+    if (last_idle && !brief) AddThread(self);
+    Process(buffer, static_cast<size_t>(size));
     idle.fetch_add(1);
   }
   idle.fetch_sub(1);
-  free(buffer.mem);
+}
+
+void FuseSession::State::Process(RequestBuffer& buffer, size_t size) {
+  FuseRequest request;
+  request.fd = fd;
+  request.header = reinterpret_cast<const fuse_in_header*>(buffer.bytes());
+  request.body = buffer.bytes() + sizeof(fuse_in_header);
+  request.size = size - sizeof(fuse_in_header);
+  request.init_flags = init_flags.load(std::memory_order_relaxed);
+  if (int error = CheckRequest(request); error != 0) {
+    if (NeedsReply(request)) Reply(request, error);
+  } else if (options.intercept == nullptr || !options.intercept(userdata.get(), request)) {
+    if (request.header->opcode == FUSE_INIT) Handshake(request);
+    fuse_buf whole{};
+    whole.mem = buffer.bytes();
+    whole.size = size;
+    fuse_session_process_buf(session, &whole);
+    added_init_flags = 0;
+  }
+  buffer.Used(size);
+}
+
+void FuseSession::State::Handshake(const FuseRequest& request) {
+  added_init_flags = request.As<fuse_init_in>().flags & options.init_flags;
+  init_flags = added_init_flags;
 }
 
 Result<std::unique_ptr<FuseSession>> FuseSession::Start(const fuse_lowlevel_ops& operations,
-                                                        std::shared_ptr<void> userdata, Fd fuse_fd) {
+                                                        std::shared_ptr<void> userdata, Fd fuse_fd,
+                                                        const FuseSessionOptions& options) {
   fuse_set_log_func(DropLog);
   mallopt(M_ARENA_MAX,
           1);  // operations hardly allocate; an arena a thread would cost more memory than it saves time
   struct sigaction kick{};
   kick.sa_handler = [](int) {};
   if (sigaction(kKickSignal, &kick, nullptr) != 0) return FailErrno("install a signal handler");
+  if (fcntl(fuse_fd.get(), F_GETFD) < 0)
+    return Fail(Code::kIo, "start a FUSE session: the descriptor of /dev/fuse is not valid", EBADF);
 
   auto state = std::make_shared<State>();
   state->userdata = std::move(userdata);
+  state->options = options;
+  state->options.threads = std::clamp(options.threads, 1, kMaxFuseThreads);
+  if (options.counts != nullptr) state->counts = options.counts;
   char name[] = "wolffia";
   char* argv[] = {name, nullptr};
   fuse_args args = FUSE_ARGS_INIT(1, argv);
   state->session = fuse_session_new(&args, &operations, sizeof operations, state->userdata.get());
   fuse_opt_free_args(&args);
-  if (state->session == nullptr) return Fail(Code::kIo, "start a FUSE session: out of memory", ENOMEM);
-  std::string mounted = "/dev/fd/" + std::to_string(fuse_fd.get());
-  if (fuse_session_mount(state->session, mounted.c_str()) != 0)
-    return Fail(Code::kIo, "start a FUSE session: the descriptor of /dev/fuse is not valid", EBADF);
+  fuse_custom_io io{};
+  io.read = ReadRequest;
+  io.writev = WriteReply;
+  state->fd = fuse_fd.get();
+  if (state->session == nullptr || fuse_session_custom_io(state->session, &io, state->fd) != 0)
+    return Fail(Code::kIo, "start a FUSE session: out of memory", ENOMEM);
   (void)fuse_fd.Release();  // the session closes it
   if (int error = State::AddThread(state); error != 0) return FailErrno("start a FUSE thread", error);
   return std::unique_ptr<FuseSession>(new FuseSession(std::move(state)));
@@ -190,41 +247,36 @@ FuseSession::~FuseSession() {
   Stop();
 }
 
-void FuseSession::Stop() {
-  if (state_ == nullptr) return;
-  state_->stopping = true;
+void FuseSession::Wait() {
   std::unique_lock lock(state_->mutex);
+  state_->ended.wait(lock, [&] { return state_->alive == 0; });
+}
+
+void FuseSession::Stop() {
+  State& state = *state_;
+  state.stopping = true;
+  std::unique_lock lock(state.mutex);
+  if (std::exchange(state.stopped, true)) return;
   auto deadline = std::chrono::steady_clock::now() + kStopPatience;
-  while (state_->alive > 0 && std::chrono::steady_clock::now() < deadline) {
+  while (state.alive > 0 && std::chrono::steady_clock::now() < deadline) {
     // Again and again: a signal that comes just before the read starts is lost.
-    for (size_t i = 0; i < kMaxThreads; ++i)
-      if (state_->running[i]) pthread_kill(state_->threads[i], kKickSignal);
-    state_->ended.wait_for(lock, kKickInterval);
+    for (size_t i = 0; i < kMaxFuseThreads; ++i)
+      if (state.running[i]) pthread_kill(state.threads[i], kKickSignal);
+    state.ended.wait_for(lock, kKickInterval);
   }
-  auto threads = state_->threads;
-  auto running = state_->running;
-  int started = state_->started;
-  lock.unlock();
-  for (size_t i = 0; i < static_cast<size_t>(started); ++i) {
-    if (running[i])
-      pthread_detach(threads[i]);
+  state.abandoned = state.alive > 0;
+  // A thread that is not running any more holds the mutex for a moment at most, and needs it no more.
+  for (size_t i = 0; i < static_cast<size_t>(state.started); ++i) {
+    if (state.running[i])
+      pthread_detach(state.threads[i]);
     else
-      pthread_join(threads[i], nullptr);
+      pthread_join(state.threads[i], nullptr);
   }
-  final_counters_ = Counters();
-  state_.reset();
+  if (!state.abandoned) state.Close();
 }
 
 std::vector<FuseCounter> FuseSession::Counters() const {
-  if (state_ == nullptr) return final_counters_;
-  std::vector<FuseCounter> counters;
-  for (uint32_t i = 0; i < kOpcodes; ++i) {
-    uint64_t count = state_->counts[i].load(std::memory_order_relaxed);
-    if (count == 0) continue;
-    const char* name = NameOfOpcode(i);
-    counters.push_back({name != nullptr ? name : "opcode " + std::to_string(i), count});
-  }
-  return counters;
+  return NamedCounters(*state_->counts);
 }
 
 }  // namespace wolffia

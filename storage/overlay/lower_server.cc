@@ -2,70 +2,17 @@
 // nothing is allocated for one that stays, and every inode number and size is checked.
 #include "storage/overlay/lower_server.h"
 
-#include <linux/fuse.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
 
-#include "storage/overlay/fuse_session.h"
+#include "storage/overlay/fuse_reply.h"
 #include "storage/overlay/lower_tree.h"
 
 namespace wolffia {
 namespace {
-
-// What the kernel may remember, and why it may.
-
-// Names (those that are missing too) and attributes never change: the lower is immutable. 30 years, in
-// seconds.
-constexpr double kForever = 1e9;
-// Contents do not change either, so pages stay cached over opens, as do directories (one READDIRPLUS for
-// each, ever) and link targets.
-constexpr unsigned kCacheCapabilities = FUSE_CAP_CACHE_SYMLINKS;
-// There is no state of an open file, so OPEN and OPENDIR are answered ENOSYS once, which the kernel takes as
-// "always succeeds, keep the cache" and never asks again.
-constexpr unsigned kStatelessCapabilities = FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_NO_OPENDIR_SUPPORT;
-// Lookups in one directory run side by side: they only read.
-constexpr unsigned kParallelCapabilities =
-    FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO;
-// Whoever lists a directory looks at its entries next (overlayfs always does): attributes come with the
-// names. Without READDIRPLUS_AUTO the kernel does not guess.
-constexpr unsigned kListingCapabilities = FUSE_CAP_READDIRPLUS;
-// The kernel takes the smaller one of this and its own.
-constexpr unsigned kMaxReadahead = 1 << 20;
-// Largest read that is answered, the protocol's limit (256 pages). Reads are copied through memory: splicing
-// them from the tar took as much processor time or more at every size, and more system calls.
-constexpr size_t kMaxRead = 1 << 20;
-// A thread keeps its buffer up to this size between requests: what the kernel's readahead asks for.
-constexpr size_t kKeptBuffer = 128 << 10;
-// A listing is asked for in pieces of this size at most.
-constexpr size_t kMaxListing = 64 << 10;
-
-// Memory of one thread for its replies.
-class ReplyBuffer {
- public:
-  ~ReplyBuffer() { free(memory_); }
-  // nullptr if there is no memory. Valid until the next call.
-  char* Get(size_t size) {
-    if (size <= size_) return memory_;
-    free(memory_);
-    memory_ = static_cast<char*>(malloc(size));
-    size_ = memory_ != nullptr ? size : 0;
-    return memory_;
-  }
-  void Trim() {
-    if (size_ <= kKeptBuffer) return;
-    free(std::exchange(memory_, nullptr));
-    size_ = 0;
-  }
-
- private:
-  char* memory_ = nullptr;
-  size_t size_ = 0;
-};
-thread_local ReplyBuffer reply_buffer;
 
 // What the operations share.
 struct Served {
@@ -89,8 +36,7 @@ fuse_entry_param EntryOf(const LowerTree& tree, uint32_t node) {
 
 void Init(void* served, fuse_conn_info* conn) {
   static_cast<Served*>(served)->stateless_directories = (conn->capable & FUSE_CAP_NO_OPENDIR_SUPPORT) != 0;
-  conn->want = conn->capable &
-               (kCacheCapabilities | kStatelessCapabilities | kParallelCapabilities | kListingCapabilities);
+  conn->want = conn->capable & kSharedCapabilities;
   conn->max_readahead = std::min(conn->max_readahead, kMaxReadahead);
 }
 
@@ -134,12 +80,7 @@ void OpenFile(fuse_req_t req, fuse_ino_t, fuse_file_info*) {
 }
 
 void OpenDir(fuse_req_t req, fuse_ino_t, fuse_file_info* fi) {
-  if (ServedBy(req).stateless_directories) {
-    fuse_reply_err(req, ENOSYS);
-    return;
-  }
-  fi->cache_readdir = fi->keep_cache = 1;  // kernels before 5.1 ask each time
-  fuse_reply_open(req, fi);
+  ReplyOpenDir(req, fi, ServedBy(req).stateless_directories);
 }
 
 bool ValidName(std::string_view name) {
@@ -225,16 +166,6 @@ void StatFs(fuse_req_t req, fuse_ino_t) {
   fuse_reply_statfs(req, &st);
 }
 
-// A value or list of names, by the protocol of getxattr(2): size 0 asks how long it is.
-void ReplyXattr(fuse_req_t req, std::string_view value, size_t size) {
-  if (size == 0)
-    fuse_reply_xattr(req, value.size());
-  else if (value.size() > size)
-    fuse_reply_err(req, ERANGE);
-  else
-    fuse_reply_buf(req, value.data(), value.size());
-}
-
 void GetXattr(fuse_req_t req, fuse_ino_t ino, const char* name, size_t size) {
   const LowerTree& tree = TreeOf(req);
   const IndexNode* node = tree.Node(ino);
@@ -299,10 +230,12 @@ std::string FuseMountOptions(int fuse_fd, uint32_t uid, uint32_t gid) {
 }
 
 Result<std::unique_ptr<LowerServer>> LowerServer::Start(std::shared_ptr<const Lower> lower, IdView ids,
-                                                        Fd fuse_fd) {
+                                                        Fd fuse_fd, FuseCounts* counts) {
+  FuseSessionOptions options;
+  options.counts = counts;
   auto served = std::make_shared<Served>(LowerTree(std::move(lower), std::move(ids)));
   fuse_lowlevel_ops ops = OperationsFor(served->tree);
-  return std::make_unique<Server>(TRY(FuseSession::Start(ops, served, std::move(fuse_fd))));
+  return std::make_unique<Server>(TRY(FuseSession::Start(ops, served, std::move(fuse_fd), options)));
 }
 
 }  // namespace wolffia

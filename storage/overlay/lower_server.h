@@ -24,9 +24,10 @@ std::string FuseMountOptions(int fuse_fd, uint32_t uid = 0, uint32_t gid = 0);
 class LowerServer {
  public:
   // Serves on `fuse_fd` (/dev/fuse, opened and mounted inside the container's namespaces). Ownership passes.
-  // Threads start at once and end when the file system is unmounted or Stop is called.
+  // Threads start at once and end when the file system is unmounted or Stop is called. Requests are counted
+  // in `counts`, which lives as long as the process; null: in memory of the server's own.
   static Result<std::unique_ptr<LowerServer>> Start(std::shared_ptr<const Lower> lower, IdView ids,
-                                                    Fd fuse_fd);
+                                                    Fd fuse_fd, FuseCounts* counts = nullptr);
   virtual ~LowerServer() = default;
   // Ends the session (outstanding requests fail with ENOTCONN) and joins the threads. Idempotent.
   virtual void Stop() = 0;
