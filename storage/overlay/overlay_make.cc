@@ -10,9 +10,6 @@
 namespace wolffia {
 namespace {
 
-constexpr char kDefaultAcl[] = "system.posix_acl_default";
-constexpr char kAccessAcl[] = "system.posix_acl_access";
-
 // The directory's default ACL; "" if it has none. Asked for once.
 Sys<std::string> DefaultAcl(OverlayState& state, Node& directory) {
   if (!state.options.acl || !state.options.xattrs) return std::string();
@@ -40,12 +37,8 @@ Sys<NewObject> ObjectFor(OverlayState& state, Node& directory, const NewNode& wa
     own.mode = S_IFLNK | 0777;
     return object;
   }
-  std::string acl = TRY(DefaultAcl(state, directory));
-  if (acl.empty()) {
-    own.mode &= ~caller.umask | S_IFMT | 07000;
-    return object;
-  }
-  InheritedAcl inherited = InheritAcl(acl, own.mode, is_directory, caller.umask);
+  InheritedAcl inherited =
+      InheritAcl(TRY(DefaultAcl(state, directory)), own.mode, is_directory, caller.umask);
   own.mode = inherited.mode;
   if (inherited.access) object.xattrs.emplace_back(kAccessAcl, *std::move(inherited.access));
   if (inherited.default_acl) object.xattrs.emplace_back(kDefaultAcl, *std::move(inherited.default_acl));
