@@ -49,15 +49,38 @@ Sys<CopySource> SourceOf(OverlayState& state, uint64_t nodeid, NodePtr* node) {
   return source;
 }
 
-Sys<> TakeQuota(OverlayState& state, int fd) {
-  if (!state.quota.active()) return {};
-  TRY(state.quota.TakeInode());
-  struct stat st{};
-  if (fd >= 0 && fstat(fd, &st) < 0) st.st_blocks = 0;
-  auto bytes = state.quota.TakeBytes(static_cast<uint64_t>(st.st_blocks) * 512);
-  if (!bytes) state.quota.GiveInode();
-  return bytes;
-}
+// Room for a copy in the quota: reserved before it is made, given back unless it is kept.
+class CopyRoom {
+ public:
+  explicit CopyRoom(Quota& quota) : quota_(quota) {}
+  ~CopyRoom() {
+    if (!taken_) return;
+    quota_.GiveBytes(bytes_);
+    if (host_ino_ != 0) quota_.Release(host_ino_);
+    quota_.GiveInode();
+  }
+  Sys<> Take(uint64_t bytes) {
+    TRY(quota_.TakeInode());
+    taken_ = true;
+    bytes = (bytes + 4095) / 4096 * 4096;
+    TRY(quota_.TakeBytes(bytes));
+    bytes_ = bytes;
+    return {};
+  }
+  // What it takes really.
+  void Made(const Staged& staged) {
+    auto bytes = staged.fd() >= 0 ? HostBytes(staged.fd()) : Sys<uint64_t>(0);
+    host_ino_ = staged.host_ino();
+    const uint64_t reserved = std::exchange(bytes_, 0);
+    quota_.Settle(host_ino_, bytes ? *bytes : reserved, reserved);
+  }
+  void Keep() { taken_ = false; }
+
+ private:
+  Quota& quota_;
+  bool taken_ = false;
+  uint64_t bytes_ = 0, host_ino_ = 0;
+};
 
 Sys<Staged> StageCopy(OverlayState& state, const CopySource& source, bool keep_bytes) {
   NewObject object = state.LikeLower(source.id, source.st);
@@ -161,14 +184,14 @@ Sys<NodePtr> OverlayState::CopyUp(uint64_t nodeid, bool keep_bytes) {
     std::unique_lock lock(tree_lock);
     return CopyUpDirectory(nodeid);
   }
+  CopyRoom room(quota);
+  TRY(room.Take(keep_bytes && S_ISREG(source.st.st_mode) ? static_cast<uint64_t>(source.st.st_blocks) * 512
+                                                         : 0));
   Staged staged = TRY(StageCopy(*this, source, keep_bytes));
-  TRY(TakeQuota(*this, staged.fd()));
+  room.Made(staged);
   std::unique_lock lock(tree_lock);
   auto placed = PlaceCopy(*this, nodeid, source, std::move(staged));
-  if (!placed && quota.active()) {
-    quota.GiveInode();
-    quota.GiveBytes(static_cast<uint64_t>(source.st.st_blocks) * 512);
-  }
+  if (placed) room.Keep();
   return placed;
 }
 

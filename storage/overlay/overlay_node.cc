@@ -94,7 +94,6 @@ Sys<> OverlayState::Start() {
     root->object = TRY(upper->LookAt(upper->rootfd()));
     root->host_ino = host.st_ino;
     if (root->object.opaque) root->lower = kNoLower;
-    TRY(quota.CountTree(upper->rootfd()));
     for (uint64_t origin : TRY(upper->ListLinked())) {
       std::string storage;
       UpperSpot spot = upper->LinkedSpot(origin, &storage);
@@ -105,6 +104,7 @@ Sys<> OverlayState::Start() {
       else
         linked.insert(origin);
     }
+    TRY(quota.CountTree(upper->rootfd(), upper->workfd()));
   }
   nodes.Add(root);
   // An upper that has never been served (its maker set the sticky bit, which no directory here has): the root
@@ -136,11 +136,8 @@ void OverlayState::DropUnused(NodePtr node) {
     directories.Drop(node->nodeid);
     files.Drop(node->nodeid);
     if (node->orphan && node->in_upper) {
-      uint64_t bytes = 0;
-      if (quota.active() && !node->spare_name)
-        if (auto held = HostBytes(upper->workfd(), node->name.c_str())) bytes = *held;
       if (upper->DropOrphan(node->name) && !node->spare_name && quota.active()) {
-        quota.GiveBytes(bytes);
+        quota.Release(node->host_ino);
         quota.GiveInode();
       }
     }

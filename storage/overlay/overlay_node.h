@@ -41,6 +41,9 @@ struct Node {
   // A directory's system.posix_acl_default, once it has been asked for ("": it has none). Reset by whoever
   // sets or removes it.
   std::optional<std::string> default_acl;
+  // What is known of two attributes that every write, or every chmod, would have to look for (overlay_xattr.cc).
+  enum class Presence : uint8_t { kUnknown, kAbsent, kPresent };
+  std::atomic<Presence> capability = Presence::kUnknown, access_acl = Presence::kUnknown;
   std::atomic<uint64_t> changes = 0;   // of a directory's names
   int64_t subdirectories = -1;         // of a directory in the upper; -1: not counted yet
   std::atomic<uint64_t> lookups = 0;   // of the kernel; lower nodes count in LookupCounts instead

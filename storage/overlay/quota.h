@@ -1,10 +1,11 @@
-// Quota: what an upper may use, and what it uses. Bytes are the host's blocks (st_blocks x 512) of everything but
-// directories; inodes are objects, directories too, whiteouts not (a deletion must never fail for the quota). Without
-// limits nothing is counted. Thread-safe; its lock is a leaf.
+// Quota: what an upper may use, and what it uses. Bytes are the host's blocks (st_blocks x 512) of everything
+// but directories; inodes are objects, directories too, whiteouts not (a deletion must never fail for the
+// quota). Without limits nothing is counted. Thread-safe; its lock is a leaf.
 //
-// Each inode of the host is charged with what it took when it was last looked at, and that, not what the host says
-// then, is given back when it goes: the host allocates late (delayed extents, preallocation), and a container could
-// otherwise earn room by making and removing files. 48 bytes of memory for a file, only where bytes are limited.
+// Each inode of the host is charged with what it took when it was last looked at, and that, not what the host
+// says then, is given back when it goes: the host allocates late (delayed extents, preallocation), and a
+// container could otherwise earn room by making and removing files. 48 bytes of memory for a file, only where
+// bytes are limited.
 #pragma once
 
 #include <sys/statvfs.h>
@@ -28,8 +29,9 @@ class Quota {
   explicit Quota(OverlayLimits limits);
   bool active() const { return limits_.bytes != 0 || limits_.inodes != 0; }
   bool counts_bytes() const { return limits_.bytes != 0; }
-  // Reads the whole upper once; nothing where there are no limits. With `work_fd`, also the files in work/links (which
-  // may have no name in the upper any more), and the file whose hard links are whiteouts is left out.
+  // Reads the whole upper once; nothing where there are no limits. With `work_fd`, also the files in
+  // work/links (which may have no name in the upper any more), and the file whose hard links are whiteouts is
+  // left out.
   Sys<> CountTree(int upper_fd, int work_fd = -1);
 
   Sys<> TakeInode();  // ENOSPC
@@ -38,15 +40,15 @@ class Quota {
   // Before a change: room for so much more. ENOSPC, and then nothing is taken.
   Sys<> TakeBytes(uint64_t bytes);
   void GiveBytes(uint64_t bytes);
-  // After it: the inode takes so much now, instead of what it was charged with; what was reserved for it by TakeBytes
-  // is given back. May pass the limit: then the next change finds no room.
+  // After it: the inode takes so much now, instead of what it was charged with; what was reserved for it by
+  // TakeBytes is given back. May pass the limit: then the next change finds no room.
   void Settle(uint64_t host_ino, uint64_t bytes_now, uint64_t reserved = 0);
   // The same, but ENOSPC and no change where that would be more than before and above the limit.
   Sys<> Charge(uint64_t host_ino, uint64_t bytes_now);
   void Release(uint64_t host_ino);  // its last name and user are gone
 
-  // Held over a change of a file's size or blocks and the Settle after it. Before the quota's own lock; with it held,
-  // nothing else is locked.
+  // Held over a change of a file's size or blocks and the Settle after it. Before the quota's own lock; with
+  // it held, nothing else is locked.
   std::mutex& FileLock(uint64_t host_ino) { return file_locks_[host_ino % file_locks_.size()]; }
 
   void Limit(struct statvfs* st) const;  // shows the limits, where they are tighter than the file system's
