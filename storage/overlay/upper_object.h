@@ -46,15 +46,20 @@ struct Ownership {
   bool operator==(const Ownership&) const = default;
 };
 std::string FormatOverride(const Ownership& ownership);
-std::optional<Ownership> ParseOverride(std::string_view text);  // nullopt: malformed
-bool IsPlain(const Ownership& ownership);                       // no override is needed
-mode_t HostMode(const Ownership& ownership);  // mode and type of the host's inode for it (override ids)
+// nullopt: malformed. Without the fourth field, as others wrote it once, `mode` has no type: the host's
+// holds.
+std::optional<Ownership> ParseOverride(std::string_view text);
+bool IsPlain(const Ownership& ownership);  // no override is needed
+// Mode and type of the host's inode for it (override ids): a plain object's own; what has an override is the
+// user's alone (0600, directories 0700).
+mode_t HostMode(const Ownership& ownership);
 
 struct UpperObject {
   enum class Kind { kAbsent, kWhiteout, kFile, kDirectory };
   Kind kind = Kind::kAbsent;
-  struct stat st{};        // as the container sees it, but for st_ino and st_nlink, which are the host's
-  bool host_link = false;  // a symlink that is one on the host, too
+  struct stat st{};         // as the container sees it, but for st_ino and st_nlink, which are the host's
+  bool host_link = false;   // a symlink that is one on the host, too
+  bool overridden = false;  // it carries an override
   bool opaque = false;
   std::string redirect;  // without the leading slash
   uint64_t origin = 0;   // 0: none

@@ -168,6 +168,9 @@ class UpperStore {
   virtual Sys<> SyncFile(int fd, bool data_only) = 0;
   virtual Sys<> SyncDirectory(int fd) = 0;
   virtual Sys<> SyncAll() = 0;
+
+ protected:
+  static void Placed(Staged* staged) { staged->name_.clear(); }  // its name in work/ is gone
 };
 
 }  // namespace wolffia
