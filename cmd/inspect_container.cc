@@ -3,6 +3,7 @@
 #include "cmd/container_view.h"
 #include "cmd/inspect.h"
 #include "engine/base/context.h"
+#include "engine/runtime/counters_file.h"
 
 namespace wolffia {
 namespace {
@@ -70,16 +71,21 @@ Value IdMappings(const std::vector<SpecIdMapping>& mappings) {
 Value ConfigOf(const ContainerRecord& record, const RuntimeSpec& spec) {
   const SpecUser& user = spec.process.user;
   return {
-      {"Hostname", spec.hostname},
-      {"User", std::to_string(user.uid) + ":" + std::to_string(user.gid)},
-      {"Tty", spec.process.terminal},
-      {"Env", spec.process.env},
-      {"Cmd", record.command},
-      {"Image", record.image_name},
-      {"WorkingDir", spec.process.cwd},
-      {"Labels", MapOf(record.labels)},
-      {"Annotations", MapOf(record.annotations)},
+      {"Hostname", spec.hostname},      {"User", std::to_string(user.uid) + ":" + std::to_string(user.gid)},
+      {"Tty", spec.process.terminal},   {"Env", spec.process.env},
+      {"Cmd", record.command},          {"Image", record.image_name},
+      {"WorkingDir", spec.process.cwd}, {"OpenStdin", record.interactive},
+      {"Labels", MapOf(record.labels)}, {"Annotations", MapOf(record.annotations)},
   };
+}
+
+// As it was asked for, with sizes in bytes.
+Value StorageOptionsOf(const ContainerRecord& record) {
+  Value options = Value::object();
+  if (record.size != 0) options["size"] = std::to_string(record.size);
+  if (record.inodes != 0) options["inodes"] = std::to_string(record.inodes);
+  if (record.memory) options["upper"] = "memory";
+  return options;
 }
 
 Value HostConfigOf(const ContainerRecord& record, const RuntimeSpec& spec,
@@ -107,7 +113,23 @@ Value HostConfigOf(const ContainerRecord& record, const RuntimeSpec& spec,
       {"UsernsMode", record.userns},
       {"IDMappings", {{"UidMap", IdMappings(spec.uid_mappings)}, {"GidMap", IdMappings(spec.gid_mappings)}}},
       {"Ulimits", ulimits},
+      {"StorageOpt", StorageOptionsOf(record)},
   };
+}
+
+Value GraphDriverOf(const ContainerRecord& record, const std::string& directory) {
+  Value data = Value::object();
+  if (record.rootfs.empty() && !record.memory)
+    data = {{"UpperDir", directory + "/upper"}, {"WorkDir", directory + "/work"}};
+  return {{"Name", record.upper}, {"Data", data}};
+}
+
+// Of its last start. None with --rootfs, and after a reboot.
+Value FuseOperationsOf(const ContainerStore& containers, const std::string& id) {
+  Value operations = Value::object();
+  if (auto counters = ReadCounters(containers.CountersPath(id)))
+    for (const FuseCounter& counter : *counters) operations[counter.operation] = counter.count;
+  return operations;
 }
 
 std::string OwnFile(const RuntimeSpec& spec, std::string_view destination) {
@@ -141,6 +163,8 @@ Result<Value> DescribeContainer(const Store& store, const ContainerStatus& statu
       {"OCIRuntime", "wolffia"},
       {"Name", record.name},
       {"Driver", record.upper},
+      {"GraphDriver", GraphDriverOf(record, directory)},
+      {"FuseOperations", FuseOperationsOf(ContainerStore(store), record.id)},
       {"Platform", record.platform},
       {"EffectiveCaps", spec.process.capabilities.effective},
       {"BoundingCaps", spec.process.capabilities.bounding},

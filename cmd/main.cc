@@ -9,11 +9,9 @@ struct Entry {
   VerbFunction function;
 };
 constexpr Entry kEntries[] = {
-    {"run", RunVerb},         {"ps", PsVerb},
-    {"rm", RmVerb},           {"inspect", InspectVerb},
-    {"images", ImagesVerb},   {"tag", TagVerb},
-    {"rmi", RmiVerb},         {"info", InfoVerb},
-    {"version", VersionVerb}, {"completion", CompletionVerb},
+    {"run", RunVerb},   {"create", CreateVerb},   {"start", StartVerb},     {"ps", PsVerb},
+    {"rm", RmVerb},     {"inspect", InspectVerb}, {"images", ImagesVerb},   {"tag", TagVerb},
+    {"rmi", RmiVerb},   {"info", InfoVerb},       {"version", VersionVerb}, {"completion", CompletionVerb},
     {"help", HelpVerb},
 };
 

@@ -24,8 +24,9 @@ constexpr std::string_view kRunFlags =
     "publish-all "
     "rdt-class read-only-tmpfs replace requires restart retry retry-delay rmi runtime sdnotify "
     "seccomp-policy secret "
-    "sig-proxy stop-signal stop-timeout storage-opt subgidname subuidname sysctl systemd timeout "
+    "sig-proxy stop-signal stop-timeout subgidname subuidname sysctl systemd timeout "
     "tls-verify tty tz umask unsetenv unsetenv-all use-api-socket uts variant volume-driver volumes-from ";
+constexpr std::string_view kStartFlags = " all detach-keys f filter l latest sig-proxy ";
 constexpr std::string_view kPsFlags = " external ns p pod s size sort sync w watch ";
 constexpr std::string_view kPullFlags =
     " a all-tags arch decryption-key disable-content-trust os retry retry-delay variant ";
@@ -39,8 +40,9 @@ struct VerbFlags {
   std::string_view verb, flags;
 };
 constexpr VerbFlags kFlags[] = {
-    {"run", kRunFlags}, {"ps", kPsFlags},   {"pull", kPullFlags},       {"images", kImagesFlags},
-    {"rm", kRmFlags},   {"rmi", kRmiFlags}, {"inspect", kInspectFlags}, {"info", kInfoFlags},
+    {"run", kRunFlags},         {"create", kRunFlags},    {"start", kStartFlags}, {"ps", kPsFlags},
+    {"pull", kPullFlags},       {"images", kImagesFlags}, {"rm", kRmFlags},       {"rmi", kRmiFlags},
+    {"inspect", kInspectFlags}, {"info", kInfoFlags},
 };
 
 // Whole words of a list that begins and ends with a space.

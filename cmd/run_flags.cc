@@ -1,5 +1,7 @@
 #include "cmd/run_flags.h"
 
+#include <charconv>
+
 #include "engine/oci/json.h"
 
 namespace wolffia {
@@ -46,6 +48,46 @@ Result<std::map<std::string, std::string>> ReadPairs(const std::vector<std::stri
   return pairs;
 }
 
+Result<uint64_t> ReadLimit(const std::string& key, const std::string& value) {
+  uint64_t limit = 0;
+  if (key == "size") {
+    limit = TRY_WITH(ParseSize(value), "--storage-opt size");
+  } else {
+    const auto [rest, error] = std::from_chars(value.data(), value.data() + value.size(), limit);
+    if (error != std::errc() || rest != value.data() + value.size())
+      return Fail(Code::kInvalid, "--storage-opt inodes=" + value + ": not a number");
+  }
+  if (limit == 0) return Fail(Code::kInvalid, "--storage-opt " + key + "=" + value + ": nothing would fit");
+  return limit;
+}
+
+Result<StorageRequest> ReadStorageOptions(const OptionValues& options) {
+  StorageRequest storage;
+  for (const std::string& text : options.List("storage-opt")) {
+    size_t equals = text.find('=');
+    std::string key = text.substr(0, equals);
+    std::string value = equals == std::string::npos ? "" : text.substr(equals + 1);
+    if (key == "size")
+      storage.size = TRY(ReadLimit(key, value));
+    else if (key == "inodes")
+      storage.inodes = TRY(ReadLimit(key, value));
+    else if (key == "upper" && value == "memory")
+      storage.memory = true;
+    else if (key == "upper" && (value == "kernel" || value == "fuse" || value == "auto"))
+      storage.upper = value;
+    else
+      return Fail(Code::kUnsupported, "--storage-opt " + text +
+                                          ": there are size=SIZE, inodes=N, upper=kernel, upper=fuse, "
+                                          "upper=auto and upper=memory");
+  }
+  bool any = storage.memory || !storage.upper.empty() || storage.size != 0 || storage.inodes != 0;
+  if (any && options.Bool("rootfs"))
+    return Fail(Code::kInvalid,
+                "--storage-opt with --rootfs: that directory is the root file system itself, and takes the "
+                "changes");
+  return storage;
+}
+
 Result<> ReadMounts(const OptionValues& options, const std::string& directory, RunRequest& request) {
   for (const std::string& text : options.List("volume"))
     request.mounts.push_back(TRY(ParseVolumeFlag(text, directory)));
@@ -84,6 +126,7 @@ Result<RunRequest> ReadRunFlags(const OptionValues& options, const Settings& set
   if (options.Has("shm-size"))
     request.shm_size = TRY_WITH(ParseSize(options.String("shm-size")), "--shm-size");
   request.labels = TRY(ReadPairs(options.List("label"), "--label"));
+  request.storage = TRY(ReadStorageOptions(options));
   request.annotations = TRY(ReadPairs(options.List("annotation"), "--annotation"));
   return request;
 }

@@ -46,6 +46,8 @@ constexpr Option kRun[] = {
     {"security-opt", 0, kList, "OPTION", "seccomp=FILE, seccomp=unconfined or no-new-privileges", "",
      Completes::kWords, "seccomp= seccomp=unconfined no-new-privileges"},
     {"shm-size", 0, kString, "SIZE", "Size of /dev/shm, for example 64m"},
+    {"storage-opt", 0, kList, "KEY=VALUE", "size=SIZE, inodes=N, or upper=kernel, fuse, auto or memory", "",
+     Completes::kWords, "size= inodes= upper=auto upper=fuse upper=kernel upper=memory"},
     {"tmpfs", 0, kList, "DIR[:OPTIONS]", "Mount a tmpfs"},
     {"uidmap", 0, kCommaList, "CONTAINER:FROM:AMOUNT", "Map user ids into the container"},
     {"ulimit", 0, kCommaList, "NAME=SOFT[:HARD]", "Set a resource limit"},
@@ -54,6 +56,11 @@ constexpr Option kRun[] = {
      "host keep-id nomap private"},
     {"volume", 'v', kList, "HOST:CONTAINER[:OPTIONS]", "Mount a host path", "", Completes::kFiles},
     {"workdir", 'w', kString, "DIR", "Working directory inside the container"},
+};
+
+constexpr Option kStart[] = {
+    {"attach", 'a', kBool, "", "Stay in the foreground: its output is ours, and its exit code"},
+    {"interactive", 'i', kBool, "", "Give the container our standard input; attaches as well"},
 };
 
 constexpr Option kPull[] = {
@@ -143,6 +150,21 @@ constexpr Verb kVerbs[] = {
      .min_arguments = 1,
      .completes = Completes::kImages,
      .stops_at_argument = true},
+    {.name = "create",
+     .aliases = "container create",
+     .arguments = "IMAGE [COMMAND [ARG...]]",
+     .summary = "Make a container without starting it",
+     .options = kRun,
+     .min_arguments = 1,
+     .completes = Completes::kImages,
+     .stops_at_argument = true},
+    {.name = "start",
+     .aliases = "container start",
+     .arguments = "CONTAINER [CONTAINER...]",
+     .summary = "Start containers that do not run",
+     .options = kStart,
+     .min_arguments = 1,
+     .completes = Completes::kContainers},
     {.name = "ps",
      .aliases = "container ls|container list|container ps",
      .arguments = "",

@@ -6,6 +6,8 @@
 namespace wolffia {
 
 Result<int> RunVerb(const Command& command);
+Result<int> CreateVerb(const Command& command);
+Result<int> StartVerb(const Command& command);
 Result<int> PsVerb(const Command& command);
 Result<int> RmVerb(const Command& command);
 Result<int> InspectVerb(const Command& command);

@@ -30,6 +30,10 @@ std::string SerializeContainer(const ContainerRecord& r) {
                      {"diff_ids", ToJson(r.diff_ids)},
                      {"command", r.command},
                      {"upper", r.upper},
+                     {"size", r.size},
+                     {"inodes", r.inodes},
+                     {"memory", r.memory},
+                     {"interactive", r.interactive},
                      {"rootfs", r.rootfs},
                      {"auto_remove", r.auto_remove},
                      {"network", r.network},
@@ -51,6 +55,10 @@ Result<ContainerRecord> ParseContainer(std::string_view json, std::string_view w
   r.diff_ids = TRY(DigestsMember(document, "diff_ids", where));
   r.command = TRY(StringsMember(document, "command", where));
   r.upper = TRY(StringMember(document, "upper", where));
+  r.size = TRY(UintMember(document, "size", where, UINT64_MAX));
+  r.inodes = TRY(UintMember(document, "inodes", where, UINT64_MAX));
+  r.memory = TRY(BoolMember(document, "memory", where));
+  r.interactive = TRY(BoolMember(document, "interactive", where));
   r.rootfs = TRY(StringMember(document, "rootfs", where));
   r.auto_remove = TRY(BoolMember(document, "auto_remove", where));
   r.network = TRY(StringMember(document, "network", where));

@@ -67,6 +67,9 @@ Result<FileLock> FillDirectory(int dirfd, const RuntimeSpec& spec, const Contain
   for (const auto& [name, content] : files) TRY(CreateFileAt(dirfd, name, content, 0644));
   for (const char* directory : {"upper", "work", "merged", "lower"})
     if (mkdirat(dirfd, directory, 0700) < 0) return FailErrno(std::string("make directory ") + directory);
+  // The sticky bit says that the root directory has not been given the image's owner, mode and times yet
+  // (OverlayTree).
+  if (fchmodat(dirfd, "upper", S_ISVTX | 0700, 0) < 0) return FailErrno("make directory upper");
   auto lock = TRY(FileLock::TryAcquire(dirfd, "lock"));
   if (!lock) return Fail(Code::kBusy, "the lock of a new container is held");
   return std::move(*lock);
@@ -117,6 +120,13 @@ Result<ContainerStatus> ReadStatus(const Store& store, const std::string& id) {
   return status;
 }
 
+// Whoever finds the mark of a container whose lock is free removes it.
+Result<> MarkForRemoval(const Store& store, const std::string& id) {
+  if (mknodat(store.root(), MarkPath(id).c_str(), S_IFREG | 0600, 0) < 0 && errno != EEXIST)
+    return FailErrno("make " + MarkPath(id));
+  return {};
+}
+
 // Takes the container's lock for a removal. Empty if that needs no lock or can have none (the container is
 // gone, or the disk is so full that a lost lock file cannot be made again).
 Result<FileLock> LockForRemoval(const Store& store, const std::string& id) {
@@ -131,6 +141,7 @@ Result<FileLock> LockForRemoval(const Store& store, const std::string& id) {
 
 // The second half of a removal, done again by Sweep after a crash: claim, tree, mark.
 Result<> FinishRemoval(const Store& store, const std::string& id, std::string* left_over) {
+  unlink(ContainerStore(store).CountersPath(id).c_str());
   auto record = ReadContainer(store, GonePath(id));
   if (record)
     ReleaseName(store, record->name, id);
@@ -165,7 +176,7 @@ std::string ContainerStore::DirectoryOf(const std::string& id) const {
 }
 
 Result<NewContainer> ContainerStore::Create(ContainerRecord record, const RuntimeSpec& spec,
-                                            const ContainerFiles& files) const {
+                                            const ContainerFiles& files, bool starts_now) const {
   if (record.id.empty()) record.id = RandomHex(32);
   if (!IsContainerId(record.id)) return Fail(Code::kInvalid, "'" + record.id + "' is not a container id");
   // A container that does not outlive its process does not outlive a power cut either.
@@ -184,8 +195,7 @@ Result<NewContainer> ContainerStore::Create(ContainerRecord record, const Runtim
     Fd directory = TRY(OpenDirectory(staging.dirfd(), "container"));
     FileLock lock = TRY(FillDirectory(directory.get(), spec, files));
     TRY(CheckImage(store_, record));
-    if (record.auto_remove && mknodat(store_.root(), MarkPath(record.id).c_str(), S_IFREG | 0600, 0) < 0)
-      return FailErrno("make " + MarkPath(record.id));
+    if (record.auto_remove && starts_now) TRY(MarkForRemoval(store_, record.id));
     if (durable) TRY(SyncDirectory(directory.get(), files));
     TRY(RenameAt(staging.dirfd(), "container", store_.root(), PathOf(record.id), RENAME_NOREPLACE));
     return lock;
@@ -199,6 +209,16 @@ Result<NewContainer> ContainerStore::Create(ContainerRecord record, const Runtim
     }
   }
   return NewContainer{record.id, DirectoryOf(record.id), std::move(*made)};
+}
+
+Result<std::optional<NewContainer>> ContainerStore::Take(const std::string& id) const {
+  auto lock = FileLock::TryAcquire(store_.root(), PathOf(id) + "/lock");
+  if (!lock && lock.error().os_errno == ENOENT) return NoSuchContainer(id);
+  auto taken = TRY(std::move(lock));
+  if (!taken) return std::optional<NewContainer>();
+  ContainerRecord record = TRY(ReadContainer(store_, PathOf(id)));
+  if (record.auto_remove) TRY(MarkForRemoval(store_, id));
+  return std::optional<NewContainer>(NewContainer{id, DirectoryOf(id), std::move(*taken)});
 }
 
 Result<std::vector<ContainerStatus>> ContainerStore::List() const {
@@ -237,6 +257,7 @@ Result<std::string> ContainerStore::Lookup(std::string_view typed) const {
 }
 
 Result<> ContainerStore::WriteStarted(const std::string& id, const StartedRecord& record) const {
+  unlinkat(store_.root(), (PathOf(id) + "/exit.json").c_str(), 0);
   return ReplaceFileAt(store_.root(), PathOf(id) + "/started.json", SerializeStarted(record), 0600,
                        Durability::kVolatile);
 }

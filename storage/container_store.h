@@ -30,7 +30,10 @@ struct ContainerRecord {  // config.json, immutable
   Digest image_id, chain;
   std::vector<Digest> diff_ids;
   std::vector<std::string> command;  // as run: entrypoint and arguments
-  std::string upper = "kernel";      // driver chosen at create
+  std::string upper = "kernel";      // driver chosen at create: "kernel" or "fuse"
+  uint64_t size = 0, inodes = 0;     // limits of the upper; 0: none
+  bool memory = false;               // the upper lies in a tmpfs and ends with the container
+  bool interactive = false;          // it gets standard input when it is started in the foreground
   std::string rootfs;                // --rootfs: a host directory; then image fields are empty
   bool auto_remove = false;
   std::string network = "none", userns, platform;
@@ -56,8 +59,8 @@ struct ContainerStatus {
   std::optional<ExitRecord> exited;
 };
 
-// A container that was just made: its directory has its final name and its lock is held by us, to be donated
-// to the monitor.
+// A container that was just made, or taken to be started again: its directory has its final name and its lock
+// is held by us, to be donated to the monitor.
 struct NewContainer {
   std::string id;
   std::string directory;  // absolute
@@ -76,9 +79,12 @@ class ContainerStore {
   // config.json and spec.json in staging, then renames. Auto-remove containers are marked so that Sweep can
   // remove one whose monitor and CLI were both killed. An empty record.name gets a random one
   // (adjective_name, as the peers), an empty record.id too. kNotFound if the image was removed meanwhile. On
-  // a full disk nothing is left behind.
+  // a full disk nothing is left behind. `starts_now` false: it waits for Take, and is not marked before.
   Result<NewContainer> Create(ContainerRecord record, const RuntimeSpec& spec,
-                              const ContainerFiles& files = {}) const;
+                              const ContainerFiles& files = {}, bool starts_now = true) const;
+
+  // Takes the lock of a container that does not run, to start it; nullopt if it runs.
+  Result<std::optional<NewContainer>> Take(const std::string& id) const;
 
   Result<std::vector<ContainerStatus>> List() const;  // newest first; takes no lock
   Result<ContainerStatus> Get(const std::string& id) const;
@@ -86,6 +92,7 @@ class ContainerStore {
   // found: no such container`.
   Result<std::string> Lookup(std::string_view typed) const;
 
+  // A container that is started again has no exit record any more.
   Result<> WriteStarted(const std::string& id, const StartedRecord& record) const;
   Result<> WriteExit(const std::string& id, const ExitRecord& record) const;
 
@@ -101,6 +108,10 @@ class ContainerStore {
   Result<> Sweep(std::vector<std::string>* left_over = nullptr) const;
 
   std::string DirectoryOf(const std::string& id) const;  // absolute
+
+  // In the runtime directory: counters of the container's FUSE requests (fuse_counters.h), from its last
+  // start until it is removed.
+  std::string CountersPath(const std::string& id) const { return store_.runroot_path() + "/counters/" + id; }
 
  private:
   const Store& store_;

@@ -79,7 +79,7 @@ std::string ShowDurability(const Settings& settings) {
 }
 
 Result<> SetUpper(const Context&, const TomlValue& value, Settings* settings) {
-  settings->upper = TRY(ChoiceOf(value, {"auto", "kernel"}));
+  settings->upper = TRY(ChoiceOf(value, {"auto", "kernel", "fuse"}));
   return {};
 }
 

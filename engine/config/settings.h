@@ -51,7 +51,7 @@ struct Settings {
   // [storage]
   std::string storage_root, storage_runroot;
   Durability durability = Durability::kSafe;  // storage.durability = "safe" | "volatile"
-  std::string upper = "auto";                 // storage.upper = "auto" | "kernel" (| "fuse")
+  std::string upper = "auto";                 // storage.upper = "auto" | "kernel" | "fuse"
   // [pull]
   int parallel_downloads = 4;                    // 1..32
   int retries = 3;                               // 0..20

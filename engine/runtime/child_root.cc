@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <utility>
 
 #include "engine/runtime/beneath.h"
 #include "engine/runtime/child_state.h"
@@ -49,6 +50,13 @@ int CloneTree(int dirfd, const char* path, unsigned flags) {
   return open_tree(dirfd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
 }
 
+// A descriptor gets its fixed number.
+StepOutcome MoveTo(int fd, int number) {
+  if (fd < 0 || fd == number) return Check(fd);
+  Scoped old{fd};
+  return Check(dup3(fd, number, O_CLOEXEC));
+}
+
 // A path to hide: absent is fine, what was found must be on the file system that it belongs to.
 StepOutcome OpenHidden(ChildState& s, const std::string& path, uint32_t file_system, int* fd) {
   *fd = OpenBeneath(s.root, path.c_str());
@@ -77,15 +85,23 @@ StepOutcome Do(ChildState&, const step::EnterDirectory& s) {
 }
 
 StepOutcome Do(ChildState&, const step::OpenFuse&) {
-  int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-  if (fd < 0 || fd == kFuseFd) return Check(fd);
-  StepOutcome outcome = Check(dup3(fd, kFuseFd, O_CLOEXEC));
-  close(fd);
-  return outcome;
+  return MoveTo(open("/dev/fuse", O_RDWR | O_CLOEXEC), kFuseFd);
 }
 
 StepOutcome Do(ChildState&, const step::MountFuse& s) {
-  return Check(mount("wolffia", s.target.c_str(), "fuse", MS_RDONLY | MS_NODEV, s.options.c_str()));
+  unsigned long flags = MS_NODEV;
+  if (s.read_only) flags |= MS_RDONLY;
+  return Check(mount("wolffia", s.target.c_str(), "fuse", flags, s.options.c_str()));
+}
+
+StepOutcome Do(ChildState&, const step::MountMemory& s) {
+  if (mount("tmpfs", s.target.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, s.options.c_str()) < 0)
+    return Failed(errno);
+  Scoped top{open(s.target.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (top.fd < 0) return Failed(errno);
+  if (mkdirat(top.fd, "upper", 0700) < 0 || mkdirat(top.fd, "work", 0700) < 0) return Failed(errno);
+  if (!s.hand_over) return {};
+  return MoveTo(std::exchange(top.fd, -1), kMemoryFd);
 }
 
 StepOutcome Do(ChildState& state, const step::OpenSource& s) {

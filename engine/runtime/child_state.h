@@ -34,6 +34,7 @@ StepOutcome Do(ChildState&, const step::IsolateMounts&);
 StepOutcome Do(ChildState&, const step::EnterDirectory&);
 StepOutcome Do(ChildState&, const step::OpenFuse&);
 StepOutcome Do(ChildState&, const step::MountFuse&);
+StepOutcome Do(ChildState&, const step::MountMemory&);
 StepOutcome Do(ChildState&, const step::OpenSource&);
 StepOutcome Do(ChildState&, const step::OpenNull&);
 StepOutcome Do(ChildState&, const step::GiveOwner&);

@@ -51,6 +51,19 @@ void DropAbsentCandidates(const LowerIndex& index, std::vector<std::string>& can
   if (!present.empty()) candidates = std::move(present);
 }
 
+// As the record says. The kernel's overlayfs makes work/work at its first mount, after the upper's root has
+// got its owner: until then the upper is fresh, whatever was tried.
+Result<> ChooseUpper(const ContainerRecord& record, RootSource& root) {
+  if (record.upper != "kernel" && record.upper != "fuse")
+    return Fail(Code::kUnsupported, "the container was made with the upper \"" + record.upper +
+                                        "\", which this version does not have");
+  root.fuse_upper = record.upper == "fuse";
+  if (record.memory) root.memory = MemoryUpper{record.size, record.inodes};
+  root.fresh_upper = record.memory || !ExistsAt(AT_FDCWD, root.container_dir + "/work/work");
+  root.volatile_upper = record.auto_remove || record.memory;
+  return {};
+}
+
 Result<Prepared> Prepare(const Context& context, const Store& store, const ContainerStatus& container,
                          const StartRequest& request) {
   Prepared p;
@@ -68,14 +81,14 @@ Result<Prepared> Prepare(const Context& context, const Store& store, const Conta
     root.root_mode = top.mode & 07777;
     root.root_uid = view.Uid(top.uid);
     root.root_gid = view.Gid(top.gid);
-    root.fresh_upper = !container.started;
-    root.volatile_upper = container.record.auto_remove;
+    TRY(ChooseUpper(container.record, root));
   }
   LaunchOptions options{.stdin_open = request.stdin_open};
   if (p.spec.seccomp)
     options.seccomp = TRY(CompileSeccomp(*p.spec.seccomp, store.runroot_path() + "/seccomp"));
   p.plan = TRY(BuildLaunchPlan(p.spec, p.host, root, std::move(options)));
-  if (root.layered && root.fresh_upper && OnlyOwnMounts(p.spec))
+  const bool image_alone = root.fuse_upper ? root.memory || !container.started : root.fresh_upper;
+  if (root.layered && image_alone && OnlyOwnMounts(p.spec))
     DropAbsentCandidates(p.lower->index(), std::get<step::Execute>(p.plan.steps.back()).candidates);
   return p;
 }
@@ -99,13 +112,12 @@ Result<RunningContainer> StartContainer(const Context& context, const Store& sto
     for (size_t i = 0; i < p.plan.steps.size(); i++)
       context.Debug("step " + std::to_string(i) + ": " + Describe(p.plan.steps[i]));
   RunningContainer running;
+  running.server = RootServer(p.lower, ViewOf(p.spec));
   Launcher launcher = TRY(Launcher::Begin(p.plan, p.host));
   CloseStdio();
+  TRY(running.server.Prepare(context, store, container.record));
   TRY(launcher.FinishMaps());
-  if (p.lower != nullptr) {
-    Fd fuse = TRY(launcher.AwaitFuse());
-    running.server = TRY(LowerServer::Start(p.lower, ViewOf(p.spec), std::move(fuse)));
-  }
+  if (p.lower != nullptr) TRY(running.server.Serve(TRY(launcher.AwaitFuse())));
   StartedRecord record{launcher.child().pid(), getpid(), context.now()};
   TRY(ContainerStore(store).WriteStarted(container.record.id, record));
   TRY(launcher.AwaitReady());

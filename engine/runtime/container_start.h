@@ -1,5 +1,5 @@
 // ContainerStart: from a container's directory to its running first process, in the monitor: reads record and
-// spec, opens the layers, makes the plan, launches it and serves the layers.
+// spec, opens the layers, makes the plan, launches it and serves the root.
 #pragma once
 
 #include <memory>
@@ -7,13 +7,13 @@
 #include "engine/base/context.h"
 #include "engine/runtime/launcher.h"
 #include "engine/runtime/monitor_protocol.h"
+#include "engine/runtime/root_server.h"
 #include "storage/container_store.h"
-#include "storage/overlay/lower_server.h"
 
 namespace wolffia {
 
 struct RunningContainer {
-  std::unique_ptr<LowerServer> server;  // destroyed after the child, which may wait for an answer of it
+  RootServer server;  // destroyed after the child, which may wait for an answer of it
   Child child;
   Fd user_namespace;
 };

@@ -60,9 +60,16 @@ struct Describer {
   }
   std::string operator()(const OpenFuse&) const { return "open /dev/fuse"; }
   std::string operator()(const MountFuse& s) const {
-    return "mount the image's layers (fuse) on " + s.target + " (" + s.options + ")";
+    return std::string("mount ") + (s.read_only ? "the image's layers" : "the root file system") +
+           " (fuse) on " + s.target + " (" + s.options + ")";
   }
-  std::string operator()(const SendFuse&) const { return "hand the layers' descriptor to the monitor"; }
+  std::string operator()(const MountMemory& s) const {
+    return "mount tmpfs on " + s.target + " (" + s.options + ") for the upper";
+  }
+  std::string operator()(const SendFuse& s) const {
+    return std::string("hand the descriptor") + (s.memory ? "s of fuse and of the upper" : " of fuse") +
+           " to the monitor";
+  }
   std::string operator()(const OpenSource& s) const {
     return "open " + s.source + (s.recursive && !s.device ? " with its mounts" : "");
   }

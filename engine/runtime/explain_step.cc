@@ -45,7 +45,8 @@ struct Remedy {
   std::string operator()(const MountOverlay&) const {
     for (const LaunchStep& step : plan.steps)
       if (const auto* enter = std::get_if<EnterDirectory>(&step))
-        return ExplainOverlayRefusal(os_errno, enter->path + "/upper");
+        return ExplainOverlayRefusal(os_errno, enter->path + "/upper") +
+               "; a container made with --storage-opt upper=fuse does without it";
     return "";
   }
   std::string operator()(const NewKeyring&) const {

@@ -26,20 +26,23 @@ namespace {
 
 constexpr int kLastCapability = 63;  // the kernel says EINVAL at the first that it does not know
 
-bool Send(const ChildMessage& message, int fd = -1) {
+constexpr int kServed[] = {kFuseFd, kMemoryFd};
+
+// With the first `fds` of kServed.
+bool Send(const ChildMessage& message, size_t fds = 0) {
   iovec data{const_cast<ChildMessage*>(&message), sizeof message};
   msghdr header{};
   header.msg_iov = &data;
   header.msg_iovlen = 1;
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  if (fd >= 0) {
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof kServed)] = {};
+  if (fds > 0) {
     header.msg_control = control;
-    header.msg_controllen = sizeof control;
+    header.msg_controllen = CMSG_SPACE(fds * sizeof(int));
     cmsghdr* c = CMSG_FIRSTHDR(&header);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(c), &fd, sizeof fd);
+    c->cmsg_len = CMSG_LEN(fds * sizeof(int));
+    memcpy(CMSG_DATA(c), kServed, fds * sizeof(int));
   }
   ssize_t n;
   do n = sendmsg(kChildSocket, &header, MSG_NOSIGNAL);
@@ -114,9 +117,10 @@ StepOutcome Do(ChildState&, const step::NewKeyring&) {
   return outcome;
 }
 
-StepOutcome Do(ChildState&, const step::SendFuse&) {
-  if (!Send({.kind = ChildMessage::kFuse}, kFuseFd)) return Failed(errno);
-  close(kFuseFd);
+StepOutcome Do(ChildState&, const step::SendFuse& s) {
+  size_t fds = s.memory ? 2 : 1;
+  if (!Send({.kind = ChildMessage::kFuse}, fds)) return Failed(errno);
+  for (size_t i = 0; i < fds; i++) close(kServed[i]);
   return {};
 }
 

@@ -6,7 +6,7 @@
 //   child                                    parent
 //   -----                                    ------
 //   waits (AwaitMaps)                  <--   kMaps     uid_map and gid_map are written
-//   kFuse + descriptor (SendFuse)      -->   serves the lower
+//   kFuse + descriptors (SendFuse)     -->   serves the lower, or the whole root
 //   kReady (AwaitGo)                   -->   writes started.json
 //                                      <--   kGo
 //   close-on-exec of the socket        -->   end of file: it runs
@@ -22,9 +22,10 @@
 
 namespace wolffia {
 
-// In the child the socket has this number and /dev/fuse that one; all others are free.
+// In the child these have fixed numbers: the socket, /dev/fuse, and an upper in memory; all others are free.
 inline constexpr int kChildSocket = 3;
 inline constexpr int kFuseFd = 4;
+inline constexpr int kMemoryFd = 5;
 
 // Which part of a step failed, for a better sentence.
 enum class ChildDetail : int32_t {

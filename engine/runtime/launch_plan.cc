@@ -17,6 +17,9 @@ namespace {
 // execve takes no longer one (MAX_ARG_STRLEN); an image's may be megabytes of colons.
 constexpr size_t kMaxVariable = 128 << 10;
 
+// Directories of an overlay's own in the tmpfs of its upper, and what it makes there for a moment.
+constexpr uint64_t kOwnInodes = 8;
+
 constexpr uint64_t kSysAdmin = uint64_t{1} << 21;  // CAP_SYS_ADMIN
 
 Result<uint64_t> CloneFlags(const RuntimeSpec& spec) {
@@ -179,14 +182,28 @@ class Builder {
     Add(step::EnterDirectory{root_.container_dir});
   }
 
+  // The upper in memory is made with the ids of the user, whom it then belongs to: the monitor works in it.
+  void Served() {
+    const bool memory = root_.memory.has_value();
+    if (memory) {
+      std::string options = "mode=0700";
+      if (root_.memory->size != 0) options += ",size=" + std::to_string(root_.memory->size);
+      if (root_.memory->inodes != 0)
+        options += ",nr_inodes=" + std::to_string(root_.memory->inodes + kOwnInodes);
+      Add(step::MountMemory{"work", std::move(options), root_.fuse_upper});
+    }
+    Add(step::OpenFuse{});
+    uint32_t uid = HostOf(plan_.maps.uids, 0) ? 0 : plan_.maps.uids[0].container_id;
+    uint32_t gid = HostOf(plan_.maps.gids, 0) ? 0 : plan_.maps.gids[0].container_id;
+    std::string options = FuseMountOptions(kFuseFd, uid, gid);
+    Add(step::MountFuse{root_.fuse_upper ? "merged" : "lower", std::move(options), !root_.fuse_upper});
+    Add(step::SendFuse{memory && root_.fuse_upper});
+  }
+
   // The monitor serves the layers while the child opens what it will bind.
   void Sources(MountPlan& mounts) {
     if (root_.layered) {
-      Add(step::OpenFuse{});
-      uint32_t uid = HostOf(plan_.maps.uids, 0) ? 0 : plan_.maps.uids[0].container_id;
-      uint32_t gid = HostOf(plan_.maps.gids, 0) ? 0 : plan_.maps.gids[0].container_id;
-      Add(step::MountFuse{"lower", FuseMountOptions(kFuseFd, uid, gid)});
-      Add(step::SendFuse{});
+      Served();
     } else {
       Add(step::OpenSource{spec_.root_path, 0, true, 0, 0, false});
     }
@@ -203,12 +220,14 @@ class Builder {
     if (HostOf(plan_.maps.uids, uid) != static_cast<uint32_t>(host_.uid) ||
         HostOf(plan_.maps.gids, gid) != static_cast<uint32_t>(host_.gid))
       Add(step::BecomeRoot{uid, gid});
-    if (root_.layered) {
-      if (root_.fresh_upper) Add(step::GiveOwner{"upper", root_.root_mode, root_.root_uid, root_.root_gid});
-      Add(step::MountOverlay{"merged", std::string("lowerdir=lower,upperdir=upper,workdir=work,userxattr") +
-                                           (root_.volatile_upper ? ",volatile" : "")});
-    } else {
+    if (!root_.layered) {
       Add(step::AttachRootfs{0, "merged"});
+    } else if (!root_.fuse_upper) {
+      const std::string upper = root_.memory ? "work/upper" : "upper",
+                        work = root_.memory ? "work/work" : "work";
+      if (root_.fresh_upper) Add(step::GiveOwner{upper, root_.root_mode, root_.root_uid, root_.root_gid});
+      Add(step::MountOverlay{"merged", "lowerdir=lower,upperdir=" + upper + ",workdir=" + work +
+                                           ",userxattr" + (root_.volatile_upper ? ",volatile" : "")});
     }
     Add(step::OpenRoot{"merged"});
   }

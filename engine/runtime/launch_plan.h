@@ -13,12 +13,20 @@
 
 namespace wolffia {
 
+// A tmpfs that holds an upper: mounted by the child on work/, with upper/ and work/ made in it.
+struct MemoryUpper {
+  uint64_t size = 0, inodes = 0;  // 0: the kernel's default, half of the memory
+};
+
 // Where the root file system comes from.
 struct RootSource {
   std::string container_dir;  // absolute; has upper/ work/ lower/ merged/ (a --rootfs one only merged/)
-  bool layered = true;        // lower by FUSE and the kernel's overlayfs; false: spec.root_path
-  // The image's root directory, as the container's namespace shows it. Given to upper/ before its first
-  // mount.
+  bool layered = true;        // an image's layers, served by the monitor; false: spec.root_path
+  bool fuse_upper =
+      false;  // the monitor takes the writes too; false: the kernel's overlayfs on what it serves
+  std::optional<MemoryUpper> memory;
+  // Of a kernel upper. The image's root directory, as the container's namespace shows it. Given to upper/
+  // before its first mount.
   bool fresh_upper = true;
   uint32_t root_mode = 0755, root_uid = 0, root_gid = 0;
   bool volatile_upper = false;  // the container is removed when it ends: overlayfs need not sync

@@ -35,8 +35,15 @@ struct EnterDirectory {  // the container's directory, so that mount options nee
 struct OpenFuse {};  // in this user namespace: the kernel refuses a descriptor that was opened outside
 struct MountFuse {
   std::string target, options;
+  bool read_only = true;
 };
-struct SendFuse {};  // to the monitor, which serves it; ours is closed, so that its death ends the connection
+struct MountMemory {  // a tmpfs, with the directories upper and work in it
+  std::string target, options;
+  bool hand_over = false;  // SendFuse sends it as well
+};
+struct SendFuse {  // to the monitor, which serves it; ours is closed, so that its death ends the connection
+  bool memory = false;
+};
 struct OpenSource {  // host file for a bind mount, opened as the user (NFS servers refuse subordinate ids)
   std::string source;
   int slot = 0;
@@ -155,14 +162,15 @@ namespace wolffia {
 
 using LaunchStep =
     std::variant<step::DieWithParent, step::AwaitMaps, step::SetOomScore, step::NewSession, step::NewKeyring,
-                 step::IsolateMounts, step::EnterDirectory, step::OpenFuse, step::MountFuse, step::SendFuse,
-                 step::OpenSource, step::OpenNull, step::SetHostname, step::RaiseLoopback, step::BecomeRoot,
-                 step::GiveOwner, step::MountOverlay, step::AttachRootfs, step::OpenRoot,
-                 step::MountFilesystem, step::BindMount, step::MakeDirectory, step::MakeSymlink,
-                 step::WriteSysctl, step::ReadOnlyPath, step::MaskPath, step::RootAttributes, step::PivotRoot,
-                 step::NullStdin, step::SetRlimit, step::HideMemory, step::AwaitGo, step::DropBounding,
-                 step::SetIds, step::ChangeDirectory, step::SetUmask, step::SetCapabilities,
-                 step::NoNewPrivileges, step::InstallSeccomp, step::CloseDescriptors, step::Execute>;
+                 step::IsolateMounts, step::EnterDirectory, step::OpenFuse, step::MountFuse,
+                 step::MountMemory, step::SendFuse, step::OpenSource, step::OpenNull, step::SetHostname,
+                 step::RaiseLoopback, step::BecomeRoot, step::GiveOwner, step::MountOverlay,
+                 step::AttachRootfs, step::OpenRoot, step::MountFilesystem, step::BindMount,
+                 step::MakeDirectory, step::MakeSymlink, step::WriteSysctl, step::ReadOnlyPath,
+                 step::MaskPath, step::RootAttributes, step::PivotRoot, step::NullStdin, step::SetRlimit,
+                 step::HideMemory, step::AwaitGo, step::DropBounding, step::SetIds, step::ChangeDirectory,
+                 step::SetUmask, step::SetCapabilities, step::NoNewPrivileges, step::InstallSeccomp,
+                 step::CloseDescriptors, step::Execute>;
 
 // One line for people: "mount proc on /proc (nosuid,nodev,noexec)". The same words are in errors, in
 // --log-level=debug and in the golden files.

@@ -58,10 +58,12 @@ Result<> Launcher::FinishMaps() {
   return {};
 }
 
-Result<Fd> Launcher::AwaitFuse() {
+Result<Launcher::Served> Launcher::AwaitFuse() {
   Packet packet = TRY(Receive(ChildMessage::kFuse));
-  if (packet.fds.size() != 1) return Fail(Code::kIo, "the container's first process sent no descriptor");
-  return std::move(packet.fds[0]);
+  if (packet.fds.empty()) return Fail(Code::kIo, "the container's first process sent no descriptor");
+  Served served{std::move(packet.fds[0]), Fd()};
+  if (packet.fds.size() > 1) served.memory = std::move(packet.fds[1]);
+  return served;
 }
 
 Result<> Launcher::AwaitReady() {

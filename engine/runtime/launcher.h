@@ -17,10 +17,14 @@ class Launcher {
   // The child exists and waits; the map helpers run. The caller must have one thread only. `plan` must stay.
   static Result<Launcher> Begin(const LaunchPlan& plan, const HostFacts& host);
 
-  Result<> FinishMaps();   // the maps are written and the child works
-  Result<Fd> AwaitFuse();  // of a layered root
-  Result<> AwaitReady();   // the root stands
-  Result<> Go();           // the command has been executed
+  Result<> FinishMaps();  // the maps are written and the child works
+  struct Served {
+    Fd fuse;
+    Fd memory;  // the tmpfs of a FUSE upper in memory
+  };
+  Result<Served> AwaitFuse();  // of a layered root
+  Result<> AwaitReady();       // the root stands
+  Result<> Go();               // the command has been executed
 
   const Child& child() const { return child_; }
   Child TakeChild() { return std::move(child_); }

@@ -3,6 +3,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -45,6 +46,7 @@ class Monitor {
     if (auto guard = StartGuard(running->child.pidfd(), options_.lock.get())) guard_ = std::move(*guard);
     int code = Supervise(running->child);
     guard_ = {};
+    running->server.Stop();  // before another monitor may have the upper
     End(*store, {code, context_.now(), ""}, running->user_namespace.get());
     return Report(Exited{code});
   }
@@ -133,6 +135,7 @@ int RunMonitor(Context& context, MonitorOptions options) {
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_BLOCK, &all, nullptr);  // they are read from a signalfd; threads inherit this
+  umask(0);                               // the modes of a container's files are its own
   if (chdir("/") < 0) return 1;           // or the directory that we were started in could not be unmounted
   return Monitor(context, std::move(options)).Run();
 }

@@ -27,7 +27,7 @@ std::unexpected<Error> MonitorDied() {
 }  // namespace
 
 Result<MonitorClient> MonitorClient::Start(const Context& context, const Store& store, NewContainer container,
-                                           bool stdin_open) {
+                                           const MonitorStdio& stdio) {
   MonitorClient client;
   std::string program = TRY(FindSibling("wolffia-monitor"));
   SocketPair sockets = TRY(MakeSocketPair());
@@ -35,6 +35,11 @@ Result<MonitorClient> MonitorClient::Start(const Context& context, const Store& 
   request.program = program;
   request.argv = {program};
   request.donations = {{sockets.theirs.get(), 3}, {container.lock.fd(), 4}};
+  Fd null;
+  if (stdio.null) {
+    null = TRY(Open("/dev/null", O_RDWR));
+    for (int fd : {0, 1, 2}) request.donations.push_back({null.get(), fd});
+  }
   request.new_session = true;
   client.monitor_ = TRY_WITH(Spawn(request), "start the monitor");
   client.socket_ = std::move(sockets.ours);
@@ -43,7 +48,7 @@ Result<MonitorClient> MonitorClient::Start(const Context& context, const Store& 
   sigprocmask(SIG_BLOCK, &forwarded, nullptr);
   StartRequest start{store.root_path(), store.runroot_path(), container.id};
   start.volatile_store = store.durability() == Durability::kVolatile;
-  start.stdin_open = stdin_open;
+  start.stdin_open = stdio.stdin_open && !stdio.null;
   start.log_level = static_cast<int>(context.log_level);
   TRY_WITH(SendPacket(client.socket_.get(), Encode(start)), "start the monitor");
   return client;

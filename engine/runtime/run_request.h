@@ -28,6 +28,13 @@ Result<MountRequest> ParseVolumeFlag(std::string_view text, std::string_view wor
 Result<MountRequest> ParseMountFlag(std::string_view text, std::string_view working_directory);
 Result<MountRequest> ParseTmpfsFlag(std::string_view text);
 
+// Where the container's changes to its image go (--storage-opt).
+struct StorageRequest {
+  std::string upper;              // "kernel", "fuse", "auto"; empty: as the settings say
+  bool memory = false;            // in a tmpfs, whatever the driver
+  uint64_t size = 0, inodes = 0;  // limits; 0: none
+};
+
 struct RunRequest {
   std::string name, hostname, working_dir, user;
   std::vector<std::string> command;                   // after the image; replaces Cmd
@@ -44,6 +51,7 @@ struct RunRequest {
   std::vector<std::string> ulimits;                   // "nofile=1024:2048", "host"
   std::optional<uint64_t> shm_size;                   // bytes; default 64 MiB (65,536,000 as the peers)
   std::map<std::string, std::string> labels, annotations;
+  StorageRequest storage;
 };
 
 }  // namespace wolffia

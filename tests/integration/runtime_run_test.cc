@@ -187,7 +187,7 @@ class RuntimeRun : public testing::Test {
     dup2(in.read.get(), 0);
     dup2(out.write.get(), 1);
     dup2(out.write.get(), 2);
-    auto client = MonitorClient::Start(context_, *store_, std::move(container), !input.empty());
+    auto client = MonitorClient::Start(context_, *store_, std::move(container), {.stdin_open = !input.empty()});
     for (int fd : {0, 1, 2}) dup2(saved[fd].get(), fd);
     if (!client) return std::unexpected(client.error());
     Started started = TRY(client->AwaitStarted());

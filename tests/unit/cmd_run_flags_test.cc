@@ -128,5 +128,20 @@ TEST(RunFlags, Errors) {
   }
 }
 
+TEST(RunFlags, StorageOptions) {
+  auto request = Read({"--storage-opt", "size=10m", "--storage-opt=inodes=100", "--storage-opt=upper=fuse",
+                       "--storage-opt=upper=memory", "img"});
+  ASSERT_TRUE(request) << request.error().what;
+  EXPECT_EQ(request->storage.size, 10u << 20);
+  EXPECT_EQ(request->storage.inodes, 100u);
+  EXPECT_EQ(request->storage.upper, "fuse");
+  EXPECT_TRUE(request->storage.memory);
+  EXPECT_EQ(Read({"img"})->storage.upper, "") << "as the settings say";
+  for (const char* bad : {"size", "size=", "size=x", "size=0", "inodes=-1", "inodes=1k", "inodes=0",
+                          "upper=zfs", "quota=1", ""})
+    EXPECT_FALSE(Read({"--storage-opt", bad, "img"})) << bad;
+  EXPECT_THAT(Read({"--rootfs", "--storage-opt=size=1m", "/"}).error().what, HasSubstr("--rootfs"));
+}
+
 }  // namespace
 }  // namespace wolffia

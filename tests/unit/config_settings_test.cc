@@ -139,7 +139,7 @@ TEST_F(SettingsTest, RefusedInAFile) {
       {"[storage]\nroot = ''", "storage.root: '' is not an absolute path"},
       {"[storage]\nroot = \"/a\\u0000b\"", "NUL"},
       {"[storage]\ndurability = 'maybe'", "'maybe' is not one of safe, volatile"},
-      {"[storage]\nupper = 'fuse'", "'fuse' is not one of auto, kernel"},
+      {"[storage]\nupper = 'zfs'", "'zfs' is not one of auto, kernel, fuse"},
       {"[pull]\nretries = 21", ":2:11: pull.retries: 21 is not from 0 to 20"},
       {"[pull]\nretries = '3'", "pull.retries: not an integer"},
       {"[pull]\nretries = 3.0", "pull.retries: not an integer"},

@@ -105,6 +105,24 @@ TEST(LaunchPlan, KeepId) {
   ExpectGolden("keep-id", spec, Host(), root, {});
 }
 
+TEST(LaunchPlan, FuseUpper) {
+  RuntimeSpec spec = Spec();
+  spec.root_readonly = true;
+  RootSource root = Root();
+  root.fuse_upper = true;
+  ExpectGolden("fuse", spec, Host(), root, {});
+}
+
+TEST(LaunchPlan, UppersInMemory) {
+  RootSource root = Root();
+  root.volatile_upper = true;
+  root.memory = MemoryUpper{1 << 20, 100};
+  ExpectGolden("memory", Spec(), Host(), root, {});
+  root.fuse_upper = true;
+  root.memory = MemoryUpper{};
+  ExpectGolden("memory-fuse", Spec(), Host(), root, {});
+}
+
 TEST(LaunchPlan, Refusals) {
   struct Case {
     const char* name;

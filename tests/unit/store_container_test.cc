@@ -98,6 +98,36 @@ TEST_F(StoreContainerTest, StateFollowsFromLockAndFiles) {
   EXPECT_EQ(StateOf(made.id), ContainerState::kRunning);
 }
 
+TEST_F(StoreContainerTest, StartedAgain) {
+  NewContainer made = Must(Create("web"));
+  EXPECT_FALSE(Must(containers_.Take(made.id))) << "it runs";
+  ASSERT_TRUE(containers_.WriteStarted(made.id, {.pid = 7}));
+  ASSERT_TRUE(containers_.WriteExit(made.id, {.exit_code = 1}));
+  made.lock.Release();
+  auto taken = Must(containers_.Take(made.id));
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->directory, made.directory);
+  EXPECT_EQ(StateOf(made.id), ContainerState::kRunning);
+  ASSERT_TRUE(containers_.WriteStarted(made.id, {.pid = 8}));
+  taken->lock.Release();
+  EXPECT_EQ(StateOf(made.id), ContainerState::kCrashed) << "the old exit is forgotten";
+  EXPECT_EQ(containers_.Take(std::string(64, 'e')).error().code, Code::kNotFound);
+}
+
+TEST_F(StoreContainerTest, OneThatIsRemovedWhenItEndsMayWait) {
+  NewContainer made = Must(containers_.Create(ContainerOf(image_, "web", true), RuntimeSpec(), {}, false));
+  made.lock.Release();
+  ASSERT_TRUE(containers_.Sweep());
+  EXPECT_EQ(StateOf(made.id), ContainerState::kCreated) << "it was never started";
+  auto taken = Must(containers_.Take(made.id));
+  ASSERT_TRUE(containers_.Sweep());
+  EXPECT_EQ(StateOf(made.id), ContainerState::kRunning);
+  taken->lock.Release();
+  ASSERT_TRUE(containers_.Sweep());
+  EXPECT_EQ(containers_.Get(made.id).error().code, Code::kNotFound);
+  EXPECT_THAT(Names("tmp"), IsEmpty());
+}
+
 TEST_F(StoreContainerTest, Lookup) {
   auto create = [&](const std::string& id, const std::string& name) {
     ContainerRecord record = ContainerOf(image_, name);

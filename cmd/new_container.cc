@@ -1,0 +1,125 @@
+#include "cmd/new_container.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "cmd/run_flags.h"
+#include "engine/base/process.h"
+#include "engine/base/random.h"
+#include "engine/runtime/upper_choice.h"
+
+namespace wolffia {
+namespace {
+
+Result<std::string> WorkingDirectory() {
+  char* name = getcwd(nullptr, 0);
+  if (name == nullptr) return FailErrno("find the working directory");
+  std::string directory = name;
+  free(name);
+  return directory;
+}
+
+Result<MappedIds> MapIds(const RunRequest& request, const HostFacts& host) {
+  MappedIds ids = TRY(BuildIdMaps(request.userns, host.subordinate, host.uid, host.gid));
+  bool poor = host.subordinate.uids.empty() || host.subordinate.gids.empty();
+  if (ids.maps.single && poor && request.userns.mode != "nomap")
+    PrintNotice("wolffia: " + host.user_name +
+                " has no subordinate ids: the container has a single user id, and programs that change to "
+                "another will fail");
+  return ids;
+}
+
+ContainerRecord RecordOf(const Command& command, const RunRequest& request, const RunRoot& root,
+                         const std::string& id) {
+  ContainerRecord record;
+  record.id = id;
+  record.name = request.name;
+  record.image_name =
+      root.rootfs.empty() && root.image.name.empty() ? command.line.arguments[0] : root.image.name;
+  record.image_id = root.image.config;
+  record.chain = root.image.chain;
+  record.diff_ids = root.image.diff_ids;
+  record.size = request.storage.size;
+  record.inodes = request.storage.inodes;
+  record.memory = request.storage.memory;
+  record.interactive = request.interactive;
+  record.rootfs = root.rootfs;
+  record.auto_remove = request.auto_remove;
+  record.network = request.network;
+  record.userns = request.userns.mode;
+  record.platform = root.rootfs.empty() ? root.image.platform.str() : Platform::Host().str();
+  record.created_ns = command.context.now();
+  record.labels = root.config.labels;
+  for (const auto& [key, value] : request.labels) record.labels[key] = value;
+  record.annotations = request.annotations;
+  return record;
+}
+
+// Whole names and those of images made here are found without a search list: then registries.conf, which
+// distributions fill with aliases, is not read.
+Result<Session> OpenRunSession(const Command& command, const std::string& typed) {
+  Session session = TRY(OpenSession(command, Registries::kSkip));
+  auto name = Reference::Parse(typed);
+  bool settled = command.options().Bool("rootfs");
+  if (name && !settled)
+    settled = ImageStore(session.store)
+                  .ByName((name->IsShort() ? name->WithDomain("localhost") : *name).WithDefaultTag().str())
+                  .has_value();
+  if (!settled) session.settings = TRY(LoadSettings(command, Registries::kLoad));
+  return session;
+}
+
+}  // namespace
+
+Result<IdFile> IdFile::Create(const std::string& path) {
+  IdFile file;
+  if (path.empty()) return file;
+  auto fd = Open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+  if (!fd && fd.error().os_errno == EEXIST)
+    return Fail(Code::kExists, "--cidfile " + path + " exists already: remove it, or name another file");
+  file.fd_ = TRY_WITH(std::move(fd), "--cidfile");
+  file.path_ = path;
+  return file;
+}
+
+IdFile::~IdFile() {
+  if (!path_.empty()) unlink(path_.c_str());
+}
+
+Result<NewContainerCommand> ReadNewContainer(const Command& command) {
+  const auto& words = command.line.arguments;
+  Session session = TRY(OpenRunSession(command, words[0]));
+  RunRequest request = TRY(ReadRunFlags(command.options(), session.settings, {words.begin() + 1, words.end()},
+                                        TRY(WorkingDirectory())));
+  RunRoot root = TRY(OpenRunRoot(command, session, words[0]));
+  return NewContainerCommand{std::move(session), std::move(request), std::move(root)};
+}
+
+Result<NewContainer> MakeContainer(const Command& command, const NewContainerCommand& wanted,
+                                   bool starts_now) {
+  const auto& [session, request, root] = wanted;
+  HostFacts host = TRY(HostFacts::Gather(command.context));
+  MappedIds ids = TRY(MapIds(request, host));
+  ContainerStore containers(session.store);
+  ContainerRecord record = RecordOf(command, request, root, RandomHex(32));
+  if (root.rootfs.empty())
+    record.upper = TRY(ChooseUpper(command.context, session.store, session.settings, request.storage));
+  SpecInputs inputs{.request = request,
+                    .image = root.config,
+                    .ids = ids,
+                    .host = host,
+                    .settings = session.settings,
+                    .root_file = root.read_file,
+                    .container_id = record.id,
+                    .container_dir = containers.DirectoryOf(record.id)};
+  if (request.init) inputs.init_path = TRY(FindSibling("wolffia-init"));
+  BuiltSpec built = TRY(BuildSpec(command.context, inputs));
+  built.spec.root_path = root.rootfs;
+  record.command = built.spec.process.args;
+  return containers.Create(std::move(record), built.spec, built.files, starts_now);
+}
+
+}  // namespace wolffia

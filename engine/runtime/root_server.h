@@ -1,0 +1,43 @@
+// RootServer: who serves a container's root over FUSE, in the monitor: with a kernel upper the image's layers
+// alone; with a FUSE upper the whole tree, whose writes go to the container's directory (upper/, work/) or to
+// a tmpfs of the container's own.
+#pragma once
+
+#include <memory>
+
+#include "engine/base/context.h"
+#include "engine/runtime/launcher.h"
+#include "storage/container_store.h"
+#include "storage/overlay/lower_server.h"
+#include "storage/overlay/overlay_server.h"
+
+namespace wolffia {
+
+class RootServer {
+ public:
+  RootServer() = default;  // serves nothing
+  RootServer(std::shared_ptr<const Lower> lower, IdView ids)
+      : lower_(std::move(lower)), ids_(std::move(ids)) {}
+
+  // What needs no descriptor of the child, so that it is done while the child waits for its id maps: the
+  // counters, and an upper on the disk, with what a crash left there put right.
+  Result<> Prepare(const Context& context, const Store& store, const ContainerRecord& record);
+  Result<> Serve(Launcher::Served descriptors);
+  // The container has ended. Nobody writes to its upper afterwards.
+  void Stop();
+
+ private:
+  Result<> OpenUpper(Fd upper, Fd work);
+
+  std::shared_ptr<const Lower> lower_;
+  IdView ids_;
+  bool fuse_upper_ = false;
+  bool durable_ = false;
+  OverlayLimits limits_;
+  std::unique_ptr<UpperStore> upper_;
+  FuseCounts* counts_ = nullptr;
+  std::unique_ptr<LowerServer> lower_server_;
+  std::unique_ptr<OverlayServer> overlay_server_;
+};
+
+}  // namespace wolffia
