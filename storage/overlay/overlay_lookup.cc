@@ -129,7 +129,11 @@ Sys<SharedFd> OverlayState::DirectoryFd(Node& directory) {
 Sys<UpperSpot> OverlayState::SpotOf(Node& node, SharedFd* hold) {
   if (!node.in_upper) return SysFail(ENOENT);
   if (node.nodeid == OverlayTree::kRoot) return UpperSpot{upper->rootfd(), "."};
-  if (node.orphan || node.linked_origin != 0) return UpperSpot{upper->workfd(), node.name.c_str()};
+  if (node.orphan) return UpperSpot{upper->workfd(), node.name.c_str()};
+  if (node.linked_origin != 0) {
+    std::string storage;  // the same text as the node's name, which lives longer
+    return UpperSpot{upper->LinkedSpot(node.linked_origin, &storage).dirfd, node.name.c_str()};
+  }
   *hold = TRY(DirectoryFd(*node.parent));
   return UpperSpot{(*hold)->get(), node.name.c_str()};
 }

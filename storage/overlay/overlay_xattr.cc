@@ -223,7 +223,8 @@ Sys<> OverlayTree::SetXattr(uint64_t nodeid, const std::string& name, std::strin
     return name == kAccessAcl ? SetAccessAcl(s, *node, acl, kill_sgid) : SetDefaultAcl(s, *node, acl);
   TRY(Store(s, *node, name, value, flags));
   Remember(*node, name, true);
-  return IsAcl(name) ? s.Refresh(*node) : Sys<>();  // the host has changed the mode
+  // The host has changed the mode; or a symlink is a file with an override now.
+  return IsAcl(name) || node->object.host_link ? s.Refresh(*node) : Sys<>();
 }
 
 Sys<> OverlayTree::RemoveXattr(uint64_t nodeid, const std::string& name) {
