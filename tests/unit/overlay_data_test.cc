@@ -28,7 +28,8 @@ std::string Capability() {
   return value;
 }
 
-class OverlayData : public testing::Test {
+// On a file system with user xattrs, and on one without (sidecar).
+class OverlayData : public testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
     umask(0);
@@ -44,7 +45,8 @@ class OverlayData : public testing::Test {
     tars.emplace_back(memfd_create("tar", MFD_CLOEXEC));
     ASSERT_TRUE(WriteFull(tars[0].get(), lower_.tar));
     auto lower = MakeIndexLower(std::make_shared<Lower>(std::move(*index), std::move(tars)), {});
-    auto upper = UpperStore::Open(*OpenDirectory(dir_.fd(), "upper"), *OpenDirectory(dir_.fd(), "work"), {});
+    auto upper = UpperStore::Open(*OpenDirectory(dir_.fd(), "upper"), *OpenDirectory(dir_.fd(), "work"),
+                                  {.allowed = {.user_xattrs = GetParam()}});
     ASSERT_TRUE(upper) << upper.error().what;
     auto tree = OverlayTree::Make(std::move(lower), *std::move(upper), options);
     ASSERT_TRUE(tree) << strerror(tree.error());
@@ -118,7 +120,7 @@ class OverlayData : public testing::Test {
   std::unique_ptr<OverlayTree> tree_;
 };
 
-TEST_F(OverlayData, ReadsAndWrites) {
+TEST_P(OverlayData, ReadsAndWrites) {
   lower_.Directory("d");
   lower_.File("d/f", "0123456789");
   lower_.Symlink("l", "d/f");
@@ -147,7 +149,7 @@ TEST_F(OverlayData, ReadsAndWrites) {
   ASSERT_TRUE(tree_->SyncAll());
 }
 
-TEST_F(OverlayData, RefusesWhatIsNoFile) {
+TEST_P(OverlayData, RefusesWhatIsNoFile) {
   lower_.Directory("d");
   lower_.Symlink("l", "x");
   lower_.File("f", "x");
@@ -181,7 +183,7 @@ TEST_F(OverlayData, RefusesWhatIsNoFile) {
   EXPECT_EQ(tree_->SyncDirectory(f).error(), ENOTDIR);
 }
 
-TEST_F(OverlayData, Truncates) {
+TEST_P(OverlayData, Truncates) {
   lower_.File("a", "0123456789");
   lower_.File("b", "0123456789");
   lower_.File("c", "0123456789");
@@ -208,7 +210,7 @@ TEST_F(OverlayData, Truncates) {
   EXPECT_EQ(Stat(t->nodeid).st_nlink, 0u);
 }
 
-TEST_F(OverlayData, AllocatesAndSeeks) {
+TEST_P(OverlayData, AllocatesAndSeeks) {
   lower_.Sparse("s", 1 << 20, {{65536, std::string(4096, 'y')}});
   lower_.File("f", "0123456789");
   Open();
@@ -237,7 +239,7 @@ TEST_F(OverlayData, AllocatesAndSeeks) {
   EXPECT_EQ(tree_->Allocate(f, 0, 0, 0).error(), EINVAL);
 }
 
-TEST_F(OverlayData, CopiesRanges) {
+TEST_P(OverlayData, CopiesRanges) {
   const std::string long_text(600000, 'q');
   lower_.File("from", "0123456789");
   lower_.File("to", "abcdefghij");
@@ -258,7 +260,7 @@ TEST_F(OverlayData, CopiesRanges) {
   EXPECT_EQ(tree_->CopyRange(from, ~0ull, to, 0, 10).error(), EOVERFLOW);
 }
 
-TEST_F(OverlayData, ChangesAttributes) {
+TEST_P(OverlayData, ChangesAttributes) {
   lower_.Directory("d", 0755);
   lower_.File("d/f", "x", 0644);
   lower_.Symlink("l", "x");
@@ -301,7 +303,7 @@ TEST_F(OverlayData, ChangesAttributes) {
   EXPECT_EQ(tree_->SetAttributes(12345, {.mode = 0600}).error(), ESTALE);
 }
 
-TEST_F(OverlayData, KeepsARemovedDirectory) {
+TEST_P(OverlayData, KeepsARemovedDirectory) {
   Open();
   uint64_t d = Create("d", S_IFDIR | 0755);
   ASSERT_TRUE(tree_->RemoveDirectory(kRoot, "d"));
@@ -313,7 +315,7 @@ TEST_F(OverlayData, KeepsARemovedDirectory) {
   EXPECT_TRUE(tree_->SyncDirectory(d));
 }
 
-TEST_F(OverlayData, TakesPrivilegesAway) {
+TEST_P(OverlayData, TakesPrivilegesAway) {
   Open();
   struct Case {
     mode_t before;
@@ -348,7 +350,7 @@ TEST_F(OverlayData, TakesPrivilegesAway) {
   EXPECT_EQ(Mode(d) & 07777, 06755u) << "a directory keeps them";
 }
 
-TEST_F(OverlayData, LosesTheLowersCapabilityOnWrite) {
+TEST_P(OverlayData, LosesTheLowersCapabilityOnWrite) {
   uint32_t ping = lower_.File("ping", "elf", 0755);
   lower_.Xattr(ping, "security.capability", Capability());
   lower_.Xattr(ping, "user.mime", "text");
@@ -367,7 +369,7 @@ TEST_F(OverlayData, LosesTheLowersCapabilityOnWrite) {
   EXPECT_EQ(Xattr(Find("ping"), "security.capability"), "ENODATA");
 }
 
-TEST_F(OverlayData, KeepsXattrs) {
+TEST_P(OverlayData, KeepsXattrs) {
   uint32_t n = lower_.File("f", "x");
   lower_.Xattr(n, "user.a", "1");
   lower_.Directory("d");
@@ -421,7 +423,7 @@ TEST_F(OverlayData, KeepsXattrs) {
   EXPECT_FALSE(tree_->shows_xattrs());
 }
 
-TEST_F(OverlayData, FollowsAcls) {
+TEST_P(OverlayData, FollowsAcls) {
   Open();
   const AclEntry user{AclTag::kUser, 7, 1000};
   auto list = [&](uint16_t owner, uint16_t group, std::optional<uint16_t> mask, uint16_t other) {
@@ -462,7 +464,7 @@ TEST_F(OverlayData, FollowsAcls) {
   EXPECT_EQ(Xattr(Find("d/file"), kAccessAcl), list(6, 5, 0, 0));
 }
 
-TEST_F(OverlayData, HoldsTheQuota) {
+TEST_P(OverlayData, HoldsTheQuota) {
   constexpr uint64_t kLimit = 1 << 20;
   const OverlayOptions options{.limits = {.bytes = kLimit, .inodes = 20}};
   lower_.File("large", std::string(2 * kLimit, 'l'));
@@ -508,7 +510,7 @@ TEST_F(OverlayData, HoldsTheQuota) {
   Create("one more");
 }
 
-TEST_F(OverlayData, NeedsFewDescriptors) {
+TEST_P(OverlayData, NeedsFewDescriptors) {
   Open({.descriptors = 8});
   std::vector<uint64_t> files;
   for (int d = 0; d < 20; ++d) {
@@ -521,7 +523,7 @@ TEST_F(OverlayData, NeedsFewDescriptors) {
   EXPECT_LE(ListDirectory(AT_FDCWD, "/proc/self/fd")->size(), 40u);
 }
 
-TEST_F(OverlayData, IsCoherentUnderThreads) {
+TEST_P(OverlayData, IsCoherentUnderThreads) {
   constexpr size_t kBlock = 4096, kBlocks = 64;
   lower_.File("f", std::string(kBlock * kBlocks, 'a'), 04755);
   lower_.Directory("d");
@@ -558,6 +560,9 @@ TEST_F(OverlayData, IsCoherentUnderThreads) {
   EXPECT_EQ(Stat(f).st_size, static_cast<off_t>(kBlock * kBlocks));
   for (uint64_t other : others) EXPECT_EQ(Read(other).size(), 10u);
 }
+
+INSTANTIATE_TEST_SUITE_P(Xattrs, OverlayData, testing::Bool(),
+                         [](const auto& p) { return p.param ? "OnFiles" : "InASidecar"; });
 
 }  // namespace
 }  // namespace wolffia
