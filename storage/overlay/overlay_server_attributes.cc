@@ -25,9 +25,29 @@ struct timespec TimeToSet(int to_set, int set, int set_now, const struct timespe
   return time.tv_nsec >= 0 && time.tv_nsec < 1000000000 ? time : timespec{time.tv_sec, 0};
 }
 
+constexpr int kAnyChange = FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID | FUSE_SET_ATTR_SIZE |
+                           FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
+                           FUSE_SET_ATTR_MTIME_NOW;
+
+// A SETATTR that changes nothing: what FUSE_HANDLE_KILLPRIV_V2 leaves of chown(-1, -1), and what comes ahead
+// of FALLOCATE. It means that the set-id bits go; a file capability the kernel removes itself then.
+void DropSetId(fuse_req_t req, fuse_ino_t ino) {
+  Sys<struct stat> st = TreeOf(req).GetAttributes(ino);
+  if (st && S_ISREG(st->st_mode)) {
+    mode_t kept = st->st_mode & ~static_cast<mode_t>(S_ISUID);
+    if ((kept & S_IXGRP) != 0) kept &= ~static_cast<mode_t>(S_ISGID);
+    if (kept != st->st_mode) st = TreeOf(req).SetAttributes(ino, {.mode = kept & 07777});
+  }
+  ReplyAttributes(req, st);
+}
+
 // FUSE_SET_ATTR_CTIME (writeback) is not among it: no file system lets anybody set a ctime; the host's moves
 // with the change.
 void SetAttr(fuse_req_t req, fuse_ino_t ino, struct stat* attr, int to_set, fuse_file_info*) {
+  if ((to_set & kAnyChange) == 0) {
+    DropSetId(req, ino);
+    return;
+  }
   SetAttributesRequest request;
   if ((to_set & FUSE_SET_ATTR_MODE) != 0) request.mode = attr->st_mode & 07777;
   if ((to_set & FUSE_SET_ATTR_UID) != 0) request.uid = attr->st_uid;
@@ -41,12 +61,8 @@ void SetAttr(fuse_req_t req, fuse_ino_t ino, struct stat* attr, int to_set, fuse
   }
   request.atime = TimeToSet(to_set, FUSE_SET_ATTR_ATIME, FUSE_SET_ATTR_ATIME_NOW, attr->st_atim);
   request.mtime = TimeToSet(to_set, FUSE_SET_ATTR_MTIME, FUSE_SET_ATTR_MTIME_NOW, attr->st_mtim);
-  // A change of owner takes set-id bits from everybody's files, root's too (chown(2)). A request that changes
-  // nothing at all is what is left of chown(-1, -1): the kernel has taken the bits' removal out of it.
-  constexpr int kOtherThanOwner = FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_ATIME |
-                                  FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW;
-  request.kill_privileges =
-      hidden_flags.kill_privileges || request.uid || request.gid || (to_set & kOtherThanOwner) == 0;
+  // A change of owner takes set-id bits from everybody's files, root's too (chown(2)).
+  request.kill_privileges = hidden_flags.kill_privileges || request.uid || request.gid;
   ReplyAttributes(req, TreeOf(req).SetAttributes(ino, request));
 }
 

@@ -12,10 +12,17 @@ TEST_F(WritableMount, IsNotAskedForWhatTheKernelKnows) {
   EXPECT_ALL_WELL(Serve([&] {
     auto trips = [&](const char* what, uint64_t at_most, const std::function<void()>& act) {
       uint64_t before = RoundTrips();
+      auto kinds = NamedCounters(*counts_);
       act();
       uint64_t taken = RoundTrips() - before;
-      printf("%s: %lu round trips\n", what, static_cast<unsigned long>(taken));
-      if (taken > at_most) NoteFailure(what, 0, "took " + std::to_string(taken) + " round trips");
+      std::string kinds_taken;
+      for (const FuseCounter& now : NamedCounters(*counts_)) {
+        uint64_t was = 0;
+        for (const FuseCounter& k : kinds)
+          if (k.operation == now.operation) was = k.count;
+        if (now.count != was) kinds_taken += " " + now.operation + " " + std::to_string(now.count - was);
+      }
+      if (taken > at_most) NoteFailure(what, 0, std::to_string(taken) + " round trips:" + kinds_taken);
     };
     auto read_all = [] { CHECK(Content("usr/share/doc/deep/leaf") == "leaf"); };
     CHECK(Exists("usr/share/doc/a") && !Exists("missing"));
@@ -26,19 +33,26 @@ TEST_F(WritableMount, IsNotAskedForWhatTheKernelKnows) {
     trips("open, read and close of a cached file", 0, read_all);
     CHECK(Put("warm", "x") && mkdir("dir", 0755) == 0);  // what is answered ENOSYS once
     for (int i = 0; i < 1000; ++i) CHECK(Put("dir/" + std::to_string(i), "x"));
-    trips("create, write and close", 4, [] { CHECK(Put("new", "x")); });
-    trips("write and close of a file that was written", 2, [] {
-      int fd = open("new", O_WRONLY | O_CLOEXEC);
+    // A new name is looked up, made and written; the write is preceded by a question for
+    // security.capability, once a file (the kernel has no other way to know that there is none). And a change
+    // of a directory makes the kernel forget its attributes, which the next check of permissions there asks
+    // for: the GETATTR.
+    (void)StatOf("dir");
+    trips("create, write and close", 4, [] { CHECK(Put("dir/new", "x")); });
+    trips("the next one in the same directory", 5, [] { CHECK(Put("dir/next", "x")); });
+    (void)StatOf("dir");
+    trips("write and close of a file that was written", 1, [] {
+      int fd = open("dir/new", O_WRONLY | O_CLOEXEC);
       CHECK(write(fd, "again", 5) == 5 && close(fd) == 0);
     });
-    trips("mkdir", 2, [] { CHECK(mkdir("newdir", 0755) == 0); });
-    trips("unlink", 1, [] { CHECK(unlink("new") == 0); });
-    trips("create where a name was unlinked", 3, [] { CHECK(Put("new", "x")); });
-    trips("rename", 2, [] { CHECK(rename("new", "newer") == 0); });
+    trips("mkdir", 3, [] { CHECK(mkdir("dir/newdir", 0755) == 0); });
+    trips("unlink", 2, [] { CHECK(unlink("dir/new") == 0); });
+    trips("rename", 3, [] { CHECK(rename("dir/next", "dir/newer") == 0); });
     trips("chmod of a file of the lower", 1, [] { CHECK(chmod("usr/share/doc/a", 0600) == 0); });
-    trips("readdir of 1,000 entries, and stat", 12, [] {
+    trips("readdir of 1,000 entries, and stat", 8, [] {
       for (const std::string& name : Names("dir")) (void)StatOf("dir/" + name);
     });
+    (void)StatOf("dir");  // listing has moved the atime
     trips("the same again", 0, [] {
       for (const std::string& name : Names("dir")) (void)StatOf("dir/" + name);
     });
