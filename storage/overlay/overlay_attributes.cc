@@ -16,9 +16,8 @@ Sys<> CheckRegular(mode_t mode) {
   return SysFail(S_ISDIR(mode) ? EISDIR : EINVAL);
 }
 
-// The Node, if it is in the upper; nullptr for a regular file of the lower.
+// The Node, if it is in the upper; nullptr for a regular file of the lower. Shared tree lock.
 Sys<NodePtr> RegularInUpper(OverlayState& state, uint64_t nodeid) {
-  std::shared_lock lock(state.tree_lock);
   NodePtr node = state.nodes.Find(nodeid);
   if (node != nullptr && node->in_upper) {
     TRY(CheckRegular(node->object.st.st_mode));
@@ -28,6 +27,14 @@ Sys<NodePtr> RegularInUpper(OverlayState& state, uint64_t nodeid) {
   LowerId id = node != nullptr ? node->lower : TRY(state.PureLower(nodeid));
   TRY(CheckRegular(state.lower->Type(id)));
   return nullptr;
+}
+
+// Opens it; true if there are privileges to be taken away first. Shared tree lock.
+Sys<bool> OpenPrivileged(OverlayState& state, OpenNode* open, bool kill_privileges) {
+  open->fd = TRY(state.FileFd(*open->node));
+  const mode_t mode = open->node->object.st.st_mode;
+  if (kill_privileges && WithoutSetId(mode) != mode) return true;
+  return HasCapability(state, *open->node);
 }
 
 Sys<> DropPrivileges(OverlayState& state, Node& node, bool set_id) {
@@ -118,15 +125,16 @@ mode_t WithoutSetId(mode_t mode) {
 Sys<OpenNode> OpenForChange(OverlayState& state, uint64_t nodeid, bool keep_bytes, bool kill_privileges) {
   TRY(state.CheckWritable());
   OpenNode open;
-  open.node = TRY(RegularInUpper(state, nodeid));
-  if (open.node == nullptr) open.node = TRY(state.CopyUp(nodeid, keep_bytes));
   bool privileged = false;
   {
     std::shared_lock lock(state.tree_lock);
-    const mode_t mode = open.node->object.st.st_mode;
-    privileged = kill_privileges && WithoutSetId(mode) != mode;
-    if (!privileged) privileged = TRY(HasCapability(state, *open.node));
-    open.fd = TRY(state.FileFd(*open.node));
+    open.node = TRY(RegularInUpper(state, nodeid));
+    if (open.node != nullptr) privileged = TRY(OpenPrivileged(state, &open, kill_privileges));
+  }
+  if (open.node == nullptr) {
+    open.node = TRY(state.CopyUp(nodeid, keep_bytes));
+    std::shared_lock lock(state.tree_lock);
+    privileged = TRY(OpenPrivileged(state, &open, kill_privileges));
   }
   if (privileged) TRY(DropPrivileges(state, *open.node, kill_privileges));
   return open;

@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "storage/overlay/overlay_data.h"
 #include "storage/overlay/overlay_node.h"
 
 namespace wolffia {
@@ -120,6 +121,7 @@ Sys<NodePtr> PlaceCopy(OverlayState& state, uint64_t nodeid, const CopySource& s
     TRY(state.upper->Place(std::move(staged), {directory->get(), node->name.c_str()}));
     parent->changes.fetch_add(1);
   }
+  KnowXattrs(*node, state.LikeLower(source.id, source.st));
   node->in_upper = true;
   node->lower = kNoLower;
   node->shown_ino = source.st.st_ino;
@@ -161,7 +163,8 @@ Sys<NodePtr> OverlayState::CopyUpDirectory(uint64_t nodeid) {
     if (TRY(upper->Look(spot.dirfd, spot.name)).kind != UpperObject::Kind::kAbsent) return SysFail(ESTALE);
     struct stat st = TRY(lower->Stat(node.lower));
     if (quota.active()) TRY(quota.TakeInode());
-    Staged staged = TRY(upper->Stage(LikeLower(node.lower, st)));
+    NewObject object = LikeLower(node.lower, st);
+    Staged staged = TRY(upper->Stage(object));
     uint64_t host_ino = staged.host_ino();
     KeepTimes keep(*upper, parent->get());
     TRY(upper->Place(std::move(staged), spot));
@@ -169,6 +172,7 @@ Sys<NodePtr> OverlayState::CopyUpDirectory(uint64_t nodeid) {
     node.subdirectories = static_cast<int64_t>(st.st_nlink) - 2;
     node.in_upper = true;
     nodes.SetHostIno(missing.back(), host_ino);
+    KnowXattrs(node, object);
     TRY(Refresh(node));
   }
   return wanted;

@@ -1,5 +1,5 @@
-// What the data and attribute operations of OverlayTree share. Private to overlay_io.cc,
-// overlay_attributes.cc and overlay_xattr.cc.
+// What the data and attribute operations of OverlayTree share with each other, and with those that make
+// nodes. Private to overlay_*.cc.
 #pragma once
 
 #include "storage/overlay/overlay_node.h"
@@ -23,6 +23,8 @@ mode_t WithoutSetId(mode_t mode);
 
 // Whether a node in the upper has an attribute that changes of it must look at; remembered in the Node, so
 // that it is asked for once. Shared tree lock. overlay_xattr.cc.
+// The node is new in the upper, with exactly these: none need be asked for. Exclusive tree lock.
+void KnowXattrs(Node& node, const NewObject& object);
 Sys<bool> HasCapability(OverlayState& state, Node& node);
 Sys<bool> HasAccessAcl(OverlayState& state, Node& node);
 Sys<> DropCapability(OverlayState& state, Node& node);                // exclusive tree lock

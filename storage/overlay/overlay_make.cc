@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "storage/overlay/acl.h"
+#include "storage/overlay/overlay_data.h"
 #include "storage/overlay/overlay_node.h"
 
 namespace wolffia {
@@ -90,6 +91,7 @@ Sys<NodePtr> NodeOfNew(OverlayState& state, const NodePtr& parent, std::string_v
   node->host_ino = made.host_ino;
   node->shown_ino = state.lower->UpperIno(state.upper->device(), made.host_ino);
   if (node->directory) node->subdirectories = 0;
+  KnowXattrs(*node, object);
   // What an entry that was forgotten in disorder may have left behind under this host inode.
   if (NodePtr stale = state.nodes.FindHost(made.host_ino)) state.nodes.SetHostIno(stale, 0);
   node = state.nodes.Add(std::move(node));
@@ -157,6 +159,7 @@ Sys<Entry> OverlayTree::MakeTemporary(uint64_t parent_id, mode_t mode, const Cal
   node->in_upper = node->orphan = true;
   node->name = std::move(name);
   node->host_ino = made->host_ino;
+  KnowXattrs(*node, object);
   node->shown_ino = s.lower->UpperIno(s.upper->device(), made->host_ino);
   node = s.nodes.Add(std::move(node));
   TRY(s.Refresh(*node));

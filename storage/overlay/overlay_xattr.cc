@@ -138,6 +138,15 @@ Sys<bool> IsPresent(OverlayState& state, Node& node, const char* name, std::atom
 
 }  // namespace
 
+void KnowXattrs(Node& node, const NewObject& object) {
+  node.capability = node.access_acl = Node::Presence::kAbsent;
+  node.default_acl = "";
+  for (const auto& [name, value] : object.xattrs) {
+    Remember(node, name, true);
+    if (name == kDefaultAcl) node.default_acl = value;
+  }
+}
+
 Sys<bool> HasCapability(OverlayState& state, Node& node) {
   return IsPresent(state, node, kCapabilityXattr, node.capability);
 }
