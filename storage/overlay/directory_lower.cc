@@ -322,6 +322,10 @@ Sys<struct stat> DirectoryLower::Stat(LowerId id) {
   Entry* entry = TRY(Known(id));
   struct stat st = entry->st;
   if (entry->type != S_IFDIR) return st;
+  if (options_.static_nlink) {
+    st.st_nlink = 1;
+    return st;
+  }
   auto directory = Load(id);
   // Whoever may not read it may still be told of it.
   if (!directory && directory.error() == EACCES) return st;

@@ -25,7 +25,8 @@ namespace wolffia {
 struct DirectoryLowerOptions {
   UpperIds ids = UpperIds::kNative;  // kOverride: user.containers.override_stat says what an object is
   OwnerMaps owners;
-  bool xattrs = true;  // false: shows none
+  bool xattrs = true;         // false: shows none
+  bool static_nlink = false;  // directories show one link, and need not be read for it
   // Where the upper lies: where all of it is on one device, inode numbers are the host's.
   std::optional<dev_t> upper_device;
   size_t descriptors = 96;

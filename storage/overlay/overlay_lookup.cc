@@ -204,7 +204,9 @@ Sys<struct stat> OverlayState::StatNode(Node& node) {
   st.st_gid = shown.st_gid;
   st.st_rdev = shown.st_rdev;
   st.st_ino = node.shown_ino;
-  if (node.directory) {
+  if (node.directory && options.static_nlink) {
+    st.st_nlink = 1;
+  } else if (node.directory) {
     if (node.subdirectories < 0) node.subdirectories = TRY(CountSubdirectories(*this, node));
     st.st_nlink = static_cast<nlink_t>(2 + node.subdirectories);
   } else if (node.linked_origin != 0) {

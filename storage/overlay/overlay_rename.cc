@@ -57,6 +57,10 @@ uint64_t ToCopyUp(const Side& side, bool always) {
   return !in_upper && (always || side.st.st_nlink > 1) ? side.found.nodeid() : 0;
 }
 
+bool MergesLower(const Found& found) {
+  return (found.node != nullptr ? found.node->lower : found.lower) != kNoLower;
+}
+
 Sys<> CheckTypes(OverlayState& state, const Side& from, const Side& to, unsigned flags) {
   if ((flags & RENAME_NOREPLACE) != 0 && to.found.exists()) return SysFail(EEXIST);
   // Into itself? Only a directory that has a Node can have one below it.
@@ -66,6 +70,10 @@ Sys<> CheckTypes(OverlayState& state, const Side& from, const Side& to, unsigned
     return false;
   };
   if (from.is_directory() && inside(from, to.parent)) return SysFail(EINVAL);
+  auto stays = [&](const Side& side) {
+    return !state.options.redirects && side.is_directory() && MergesLower(side.found);
+  };
+  if (stays(from) || ((flags & RENAME_EXCHANGE) != 0 && stays(to))) return SysFail(EXDEV);
   if ((flags & RENAME_EXCHANGE) != 0) {
     if (!to.found.exists()) return SysFail(ENOENT);
     return to.is_directory() && inside(to, from.parent) ? SysFail(EINVAL) : Sys<>();
@@ -140,8 +148,7 @@ Sys<> AfterReplaced(OverlayState& state, const Side& to) {
     if (state.quota.active() && to.found.node != nullptr && to.found.node->in_upper) state.quota.GiveInode();
     Found gone = to.found;
     if (gone.node == nullptr && state.counts.Any(gone.lower)) gone.node = TRY(state.NodeOf(gone.nodeid()));
-    if (gone.node != nullptr) gone.node->object.st = to.st;
-    state.DeadDirectory(gone);
+    state.DeadDirectory(gone, to.st);
     if (gone.node != nullptr) state.DropUnused(gone.node);
     return {};
   }

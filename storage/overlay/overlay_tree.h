@@ -36,9 +36,11 @@ namespace wolffia {
 
 struct OverlayOptions {
   OverlayLimits limits;
-  bool acl = true;           // system.posix_acl_* are kept, and defaults inherited; false: EOPNOTSUPP
-  bool xattrs = true;        // false: none at all (EOPNOTSUPP)
-  size_t descriptors = 256;  // how many the tree may hold open; at least 8
+  bool acl = true;            // system.posix_acl_* are kept, and defaults inherited; false: EOPNOTSUPP
+  bool xattrs = true;         // false: none at all (EOPNOTSUPP)
+  size_t descriptors = 256;   // how many the tree may hold open; at least 8
+  bool static_nlink = false;  // directories show one link: their subdirectories need not be counted
+  bool redirects = true;      // false: renaming a directory of the lower is EXDEV
 };
 
 struct Caller {
