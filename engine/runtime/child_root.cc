@@ -99,7 +99,8 @@ StepOutcome Do(ChildState&, const step::MountMemory& s) {
     return Failed(errno);
   Scoped top{open(s.target.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (top.fd < 0) return Failed(errno);
-  if (mkdirat(top.fd, "upper", 0700) < 0 || mkdirat(top.fd, "work", 0700) < 0) return Failed(errno);
+  // The sticky bit: it was never served (overlay_node.cc).
+  if (mkdirat(top.fd, "upper", S_ISVTX | 0700) < 0 || mkdirat(top.fd, "work", 0700) < 0) return Failed(errno);
   if (!s.hand_over) return {};
   return MoveTo(std::exchange(top.fd, -1), kMemoryFd);
 }

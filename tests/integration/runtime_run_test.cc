@@ -165,6 +165,8 @@ class RuntimeRun : public testing::Test {
     record.chain = chain_;
     record.diff_ids = diff_ids_;
     record.auto_remove = auto_remove;
+    record.upper = upper_;
+    record.memory = memory_;
     record.rootfs = spec.root_path;
     record.command = spec.process.args;
     return ContainerStore(*store_).Create(record, spec);
@@ -187,7 +189,8 @@ class RuntimeRun : public testing::Test {
     dup2(in.read.get(), 0);
     dup2(out.write.get(), 1);
     dup2(out.write.get(), 2);
-    auto client = MonitorClient::Start(context_, *store_, std::move(container), {.stdin_open = !input.empty()});
+    auto client =
+        MonitorClient::Start(context_, *store_, std::move(container), {.stdin_open = !input.empty()});
     for (int fd : {0, 1, 2}) dup2(saved[fd].get(), fd);
     if (!client) return std::unexpected(client.error());
     Started started = TRY(client->AwaitStarted());
@@ -257,6 +260,8 @@ class RuntimeRun : public testing::Test {
   HostFacts facts_;
   std::string base_, rootfs_;
   std::optional<Store> store_;
+  std::string upper_ = "kernel";  // of the containers that are made
+  bool memory_ = false;
   Digest chain_;
   std::vector<Digest> diff_ids_;
 };
@@ -571,25 +576,55 @@ TEST_F(RuntimeRun, Layers) {
   (void)ContainerStore(*store_).Remove(running->id);
 }
 
+TEST_F(RuntimeRun, OtherUppers) {
+  chmod(rootfs_.c_str(), 0751);
+  MakeImage();
+  const std::string script =
+      "stat -c '%a %u' / /tmp /etc; echo more >> /etc/plain; cat /etc/plain; rm /bin/garbage; "
+      "ls /bin | grep garbage; mkdir /tmp/d && echo x > /tmp/d/f && chown 1000:1000 /tmp/d/f /tmp/d && "
+      "chmod 700 /tmp/d && echo done";
+  for (auto [upper, memory] : {std::pair{"fuse", false}, {"kernel", true}, {"fuse", true}}) {
+    upper_ = upper;
+    memory_ = memory;
+    SCOPED_TRACE(upper_ + (memory ? " in memory" : ""));
+    auto running = Start(LayeredSpec({"sh", "-c", script}), false);
+    ASSERT_TRUE(running) << running.error().what;
+    EXPECT_EQ(*ReadFd(running->output.get(), 1 << 20, "output"),
+              "751 0\n1777 0\n755 0\nno program\nmore\ndone\n");
+    EXPECT_EQ(running->client.AwaitExit(false)->exit_code, 0);
+    std::string directory = ContainerStore(*store_).DirectoryOf(running->id);
+    EXPECT_EQ(ListDirectory(AT_FDCWD, directory + "/upper")->empty(), memory);
+    std::vector<std::string> work = *ListDirectory(AT_FDCWD, directory + "/work");
+    EXPECT_TRUE(std::ranges::none_of(work, [](const std::string& name) {
+      return name.starts_with("s.") || name.starts_with("o.");
+    })) << "nothing unfinished";
+    EXPECT_TRUE(ContainerStore(*store_).Remove(running->id)) << "all is the user's own";
+  }
+}
+
 // What every container costs its host. Debug builds and sanitizers have their own ideas of memory.
 TEST_F(RuntimeRun, AnIdleMonitorIsSmall) {
   MakeImage();
   RuntimeSpec spec = LayeredSpec({"sh", "-c", "ls -lR / >/dev/null 2>&1; echo ready; sleep 100"});
   spec.seccomp = DefaultSeccomp(spec.process.capabilities.bounding);
-  auto running = Start(spec);
-  ASSERT_TRUE(running) << running.error().what;
-  char buffer[6];
-  ASSERT_EQ(*ReadFull(running->output.get(), buffer, 6), 6u);
-  int monitor = ContainerStore(*store_).Get(running->id)->started->monitor_pid;
-  std::string status = Text("/proc/" + std::to_string(monitor) + "/status");
-  int kilobytes = atoi(status.c_str() + status.find("VmRSS:") + 6);
-  std::cout << "VmRSS " << kilobytes << " kB, threads" << status.substr(status.find("Threads:") + 8, 3);
-  std::cout << Text("/proc/" + std::to_string(monitor) + "/smaps_rollup");
+  for (const char* upper : {"kernel", "fuse"}) {
+    upper_ = upper;
+    auto running = Start(spec);
+    ASSERT_TRUE(running) << running.error().what;
+    char buffer[6];
+    ASSERT_EQ(*ReadFull(running->output.get(), buffer, 6), 6u);
+    int monitor = ContainerStore(*store_).Get(running->id)->started->monitor_pid;
+    std::string status = Text("/proc/" + std::to_string(monitor) + "/status");
+    int kilobytes = atoi(status.c_str() + status.find("VmRSS:") + 6);
+    std::cout << upper << ": VmRSS " << kilobytes << " kB, threads"
+              << status.substr(status.find("Threads:") + 8, 3);
+    std::cout << Text("/proc/" + std::to_string(monitor) + "/smaps_rollup");
 #if defined(NDEBUG) && !defined(WOLFFIA_SANITIZED)
-  EXPECT_LE(kilobytes, 6 * 1024);
+    EXPECT_LE(kilobytes, 6 * 1024);
 #endif
-  kill(running->started.pid, SIGKILL);
-  EXPECT_EQ(running->client.AwaitExit(false)->exit_code, 137);
+    kill(running->started.pid, SIGKILL);
+    EXPECT_EQ(running->client.AwaitExit(false)->exit_code, 137);
+  }
 }
 
 TEST_F(RuntimeRun, LayersInOtherMaps) {
@@ -628,13 +663,22 @@ TEST_F(RuntimeRun, Seccomp) {
 TEST_F(RuntimeRun, EveryStepMayFail) {
   MakeImage();
   ASSERT_EQ(mkdir((base_ + "/bound").c_str(), 0755), 0);
-  for (RuntimeSpec spec : {Spec({"true"}), LayeredSpec({"true"})}) {
+  struct Case {
+    bool layered;
+    const char* upper = "kernel";
+    bool memory = false;
+  };
+  for (const Case& c : {Case{false}, Case{true}, Case{true, "fuse"}, Case{true, "fuse", true}}) {
+    RuntimeSpec spec = c.layered ? LayeredSpec({"true"}) : Spec({"true"});
+    upper_ = c.upper;
+    memory_ = c.memory;
     spec.mounts.push_back({"/bind", "bind", base_ + "/bound", {"rbind", "ro"}});
     spec.process.rlimits = {{"RLIMIT_NOFILE", 100, 200}};
     spec.process.oom_score_adj = 500;
     spec.process.no_new_privileges = true;
     spec.seccomp = DefaultSeccomp(spec.process.capabilities.bounding);
-    RootSource root{.container_dir = "x", .layered = spec.root_path.empty()};
+    RootSource root{.container_dir = "x", .layered = c.layered, .fuse_upper = upper_ == "fuse"};
+    if (c.memory) root.memory = MemoryUpper{};
     root.volatile_upper = true;
     LaunchOptions options{.stdin_open = false, .seccomp = std::vector<sock_filter>(1)};
     LaunchPlan plan = *BuildLaunchPlan(spec, HostFacts::ForLaunch(context_), root, options);
