@@ -42,12 +42,15 @@ Sys<> ChargeOrUndo(const File& file, const Undo& undo) {
   return SysFail(ENOSPC);
 }
 
-// Some byte of the block was written once. What the host set aside without writing to it counts as a hole
-// here.
-bool HasData(int fd, uint64_t block) {
+enum class Block { kData, kHole, kUnknown };
+
+// kData: some byte of it was written once. kHole: none was, though the host may have set the block aside.
+// kUnknown: the file has holes (or is compressed), and the host does not tell where (NFSv3).
+Block LookAt(int fd, const struct stat& st, uint64_t block) {
+  if (st.st_blocks * 512 < st.st_size && lseek(fd, 0, SEEK_HOLE) == st.st_size) return Block::kUnknown;
   off_t data = lseek(fd, static_cast<off_t>(block), SEEK_DATA);
-  if (data < 0) return errno != ENXIO;
-  return static_cast<uint64_t>(data) < block + kBlock;
+  if (data < 0) return errno == ENXIO ? Block::kHole : Block::kUnknown;
+  return static_cast<uint64_t>(data) < block + kBlock ? Block::kData : Block::kHole;
 }
 
 // One block or less, when there is no room to be reserved: the block must turn out to be there already. Bytes
@@ -62,7 +65,9 @@ Sys<uint64_t> ChangeInPlace(const File& file, uint64_t offset, uint64_t size, co
     TRY(ChargeOrUndo(file, [&] { (void)!ftruncate(file.fd, st.st_size); }));
     return done;
   }
-  if (!HasData(file.fd, block)) {
+  const Block found = LookAt(file.fd, st, block);
+  if (found == Block::kUnknown) return SysFail(ENOSPC);
+  if (found == Block::kHole) {
     const auto start = static_cast<off_t>(block);
     if (fallocate(file.fd, FALLOC_FL_KEEP_SIZE, start, kBlock) != 0) return SysFail(ENOSPC);
     TRY(ChargeOrUndo(

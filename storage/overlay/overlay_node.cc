@@ -136,7 +136,12 @@ void OverlayState::DropUnused(NodePtr node) {
     directories.Drop(node->nodeid);
     files.Drop(node->nodeid);
     if (node->orphan && node->in_upper) {
-      if (upper->DropOrphan(node->name) && !node->spare_name && quota.active()) {
+      // Other names may have gone since it became an orphan: only the host knows.
+      struct stat last;
+      bool ends = quota.active() &&
+                  fstatat(upper->workfd(), node->name.c_str(), &last, AT_SYMLINK_NOFOLLOW) == 0 &&
+                  last.st_nlink == 1;
+      if (upper->DropOrphan(node->name) && ends) {
         quota.Release(node->host_ino);
         quota.GiveInode();
       }

@@ -499,7 +499,16 @@ TEST_P(OverlayData, HoldsTheQuota) {
     tree_->Forget(f, 100);
     EXPECT_EQ(left(), kLimit - 8192) << round;
   }
+  uint64_t linked = Create("one");
+  EXPECT_EQ(*Write(linked, data, 0), kLimit - 8192);
+  ASSERT_TRUE(tree_->Link(linked, kRoot, "two"));
+  ASSERT_TRUE(tree_->Unlink(kRoot, "one"));
+  EXPECT_EQ(left(), 0u);
+  ASSERT_TRUE(tree_->Unlink(kRoot, "two"));
+  tree_->Forget(linked, 100);
+  EXPECT_EQ(left(), kLimit - 8192) << "the last of two names";
   EXPECT_EQ(tree_->StatFs().f_files, 20u);
+  EXPECT_EQ(tree_->StatFs().f_ffree, 18u);
   for (uint64_t free = tree_->StatFs().f_ffree; free > 0; --free) Create("i" + std::to_string(free));
   EXPECT_EQ(tree_->MakeNode(kRoot, "one more", {.mode = S_IFREG}, kCaller).error(), ENOSPC);
   EXPECT_EQ(tree_->MakeNode(kRoot, "one more", {.mode = S_IFDIR}, kCaller).error(), ENOSPC);
