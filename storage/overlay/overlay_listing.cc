@@ -95,10 +95,12 @@ class Reader {
       : state_(state), directory_(std::move(directory)), attributes_(attributes), take_(take) {}
 
   Sys<> Read(uint64_t nodeid, uint64_t offset) {
+    if (directory_.node != nullptr && directory_.node->in_upper) {
+      listing_ = TRY(ListingOf(state_, *directory_.node, offset));
+      outdated_ = listing_->changes != directory_.node->changes;
+    }
     if (offset == 0 && !TakeSelf(".", nodeid, 1)) return {};
     if (offset <= 1 && !TakeSelf("..", ParentOf(nodeid), 2)) return {};
-    if (directory_.node != nullptr && directory_.node->in_upper)
-      listing_ = TRY(ListingOf(state_, *directory_.node, offset));
     if (offset < kOwnNames && directory_.lower != kNoLower && !TRY(TakeLower(offset < 2 ? 0 : offset - 2)))
       return {};
     return listing_ != nullptr ? TakeOwn(offset < kOwnNames ? 0 : offset - kOwnNames) : Sys<>();
@@ -140,7 +142,7 @@ class Reader {
     for (; state_.lower->EntryAt(directory_.lower, position, &entry); position = entry.position + 1) {
       std::string name(entry.name);
       Found found{nullptr, entry.id};
-      bool mixed = listing_ != nullptr && listing_->upper.contains(name);
+      bool mixed = outdated_ || (listing_ != nullptr && listing_->upper.contains(name));
       // What is not the lower's alone: whited out, copied up, one of several names, or moved.
       if (mixed || !state_.linked.empty() || state_.nodes.Find(uint64_t{entry.id} + 1) != nullptr) {
         auto looked_up = state_.FindName(directory_, name);
@@ -168,6 +170,7 @@ class Reader {
   bool attributes_;
   const OverlayTree::TakeEntry& take_;
   std::shared_ptr<const Listing> listing_;
+  bool outdated_ = false;  // names came or went since it was read
   NodePtr unused_;
 };
 

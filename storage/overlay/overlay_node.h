@@ -164,7 +164,8 @@ struct OverlayState {
   // A name of the file goes away (by what the caller does next, or has done): what keeps its bytes.
   Sys<> KeepForOpen(Node& file, const Node& parent, std::string_view name);
   void AfterUnlink(const NodePtr& file);
-  void DeadDirectory(const Found& found);
+  // `last`: its attributes before its name went; they are shown to who still has it open.
+  void DeadDirectory(const Found& found, const struct stat& last);
 };
 
 bool ValidName(std::string_view name);

@@ -65,10 +65,10 @@ void OverlayState::AfterUnlink(const NodePtr& file) {
   MakeNameless(*file, std::move(name));
 }
 
-void OverlayState::DeadDirectory(const Found& found) {
+void OverlayState::DeadDirectory(const Found& found, const struct stat& last) {
   if (found.node == nullptr) return;
   Node& node = *found.node;
-  if (auto st = StatNode(node)) node.object.st = *st;
+  node.object.st = last;
   node.in_upper = false;
   nodes.SetHostIno(found.node, 0);
   directories.Drop(node.nodeid);
@@ -154,7 +154,8 @@ Sys<> OverlayTree::RemoveDirectory(uint64_t parent_id, std::string_view name) {
   DirectoryRef ref = TRY(s.DirectoryOf(parent_id));
   Found found = TRY(s.FindName(ref, name));
   if (!found.exists()) return SysFail(ENOENT);
-  if (!S_ISDIR(TRY(s.StatFound(found)).st_mode)) return SysFail(ENOTDIR);
+  const struct stat last = TRY(s.StatFound(found));
+  if (!S_ISDIR(last.st_mode)) return SysFail(ENOTDIR);
   TRY(s.EmptyForRemoval(found));
   NodePtr parent = TRY(s.CopyUpDirectory(parent_id));
   SharedFd directory = TRY(s.DirectoryFd(*parent));
@@ -165,15 +166,13 @@ Sys<> OverlayTree::RemoveDirectory(uint64_t parent_id, std::string_view name) {
   parent->changes.fetch_add(1);
   if (parent->subdirectories > 0) --parent->subdirectories;
   if (found.node != nullptr && found.node->in_upper) {
-    struct stat last = TRY(s.StatNode(*found.node));
     std::string gone = TRY(s.upper->MakeOrphan(at, whiteout));
-    found.node->object.st = last;
-    s.DeadDirectory(found);
+    s.DeadDirectory(found, last);
     (void)s.upper->DropOrphan(gone);
     if (s.quota.active()) s.quota.GiveInode();
   } else {
     TRY(s.upper->PutWhiteout(at));
-    s.DeadDirectory(found);
+    s.DeadDirectory(found, last);
   }
   if (found.node != nullptr) s.DropUnused(found.node);
   return {};
