@@ -69,8 +69,9 @@ class CopyRoom {
     return {};
   }
   // What it takes really.
-  void Made(const Staged& staged) {
-    auto bytes = staged.fd() >= 0 ? HostBytes(staged.fd()) : Sys<uint64_t>(0);
+  void Made(const Staged& staged, int workfd) {
+    if (!quota_.counts_bytes()) return;
+    auto bytes = HostBytes(workfd, staged.name().c_str());
     host_ino_ = staged.host_ino();
     const uint64_t reserved = std::exchange(bytes_, 0);
     quota_.Settle(host_ino_, bytes ? *bytes : reserved, reserved);
@@ -192,7 +193,7 @@ Sys<NodePtr> OverlayState::CopyUp(uint64_t nodeid, bool keep_bytes) {
   TRY(room.Take(keep_bytes && S_ISREG(source.st.st_mode) ? static_cast<uint64_t>(source.st.st_blocks) * 512
                                                          : 0));
   Staged staged = TRY(StageCopy(*this, source, keep_bytes));
-  room.Made(staged);
+  room.Made(staged, upper->workfd());
   std::unique_lock lock(tree_lock);
   auto placed = PlaceCopy(*this, nodeid, source, std::move(staged));
   if (placed) room.Keep();

@@ -75,8 +75,14 @@ Sys<Made> MakeObject(OverlayState& state, const UpperSpot& at, NewObject& object
   object.opaque = S_ISDIR(object.ownership.mode) && hides_directory;
   Staged staged = TRY(state.upper->Stage(object));
   uint64_t host_ino = staged.host_ino();
+  // A symlink with an override is a file with bytes.
+  if (state.quota.counts_bytes())
+    TRY(state.quota.Charge(host_ino, TRY(HostBytes(state.upper->workfd(), staged.name().c_str()))));
   Fd fd = S_ISLNK(object.ownership.mode) ? Fd() : staged.TakeFd();
-  TRY(state.upper->Place(std::move(staged), at));
+  if (auto placed = state.upper->Place(std::move(staged), at); !placed) {
+    state.quota.Release(host_ino);
+    return SysFail(placed.error());
+  }
   return Made{std::move(fd), host_ino};
 }
 
