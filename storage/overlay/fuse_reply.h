@@ -20,9 +20,10 @@ inline constexpr unsigned kCacheCapabilities = FUSE_CAP_CACHE_SYMLINKS;
 // There is no state of an open file, so OPEN and OPENDIR are answered ENOSYS once, which the kernel takes as
 // "always succeeds, keep the cache" and never asks again.
 inline constexpr unsigned kStatelessCapabilities = FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_NO_OPENDIR_SUPPORT;
-// Lookups in one directory run side by side, as do reads: our locks let them.
-inline constexpr unsigned kParallelCapabilities =
-    FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO;
+// Reads run side by side: our locks let them.
+inline constexpr unsigned kParallelCapabilities = FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO;
+// Lookups in one directory, too. libfuse 3.14 has a capability for it, and does not tell the kernel.
+inline constexpr uint32_t kSharedInitFlags = FUSE_PARALLEL_DIROPS;
 // Whoever lists a directory looks at its entries next (overlayfs always does): attributes come with the
 // names. Without READDIRPLUS_AUTO the kernel does not guess.
 inline constexpr unsigned kListingCapabilities = FUSE_CAP_READDIRPLUS;

@@ -10,17 +10,20 @@
 
 #include "storage/overlay/fuse_reply.h"
 #include "storage/overlay/lower_tree.h"
+#include "storage/overlay/sibling_readahead.h"
 
 namespace wolffia {
 namespace {
 
 // What the operations share.
 struct Served {
+  Served(LowerTree t, int fuse_fd) : tree(std::move(t)), readahead(tree, fuse_fd) {}
   LowerTree tree;
+  SiblingReadahead readahead;
   bool stateless_directories = false;  // set by Init, before any other request
 };
-const Served& ServedBy(fuse_req_t req) {
-  return *static_cast<const Served*>(fuse_req_userdata(req));
+Served& ServedBy(fuse_req_t req) {
+  return *static_cast<Served*>(fuse_req_userdata(req));
 }
 const LowerTree& TreeOf(fuse_req_t req) {
   return ServedBy(req).tree;
@@ -129,6 +132,7 @@ void ReadDirPlus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, fuse
 
 void Read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info*) {
   const LowerTree& tree = TreeOf(req);
+  SiblingReadahead& readahead = ServedBy(req).readahead;
   const IndexNode* file = tree.Node(ino);
   if (file == nullptr || !S_ISREG(file->mode) || offset < 0) {
     fuse_reply_err(req, file == nullptr ? ESTALE : EINVAL);
@@ -144,6 +148,7 @@ void Read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, fuse_file_i
   else
     fuse_reply_buf(req, buffer, size);
   reply_buffer.Trim();
+  if (from == 0) readahead.Note(static_cast<uint32_t>(ino - 1));
 }
 
 // Only where there are holes; elsewhere the kernel learns once that it need not ask.
@@ -214,11 +219,17 @@ fuse_lowlevel_ops OperationsFor(const LowerTree& tree) {
 
 class Server : public LowerServer {
  public:
-  explicit Server(std::unique_ptr<FuseSession> session) : session_(std::move(session)) {}
-  void Stop() override { session_->Stop(); }
+  Server(std::shared_ptr<Served> served, std::unique_ptr<FuseSession> session)
+      : served_(std::move(served)), session_(std::move(session)) {}
+  ~Server() override { Stop(); }
+  void Stop() override {
+    served_->readahead.Stop();
+    session_->Stop();
+  }
   std::vector<FuseCounter> Counters() const override { return session_->Counters(); }
 
  private:
+  std::shared_ptr<Served> served_;
   std::unique_ptr<FuseSession> session_;
 };
 
@@ -233,9 +244,11 @@ Result<std::unique_ptr<LowerServer>> LowerServer::Start(std::shared_ptr<const Lo
                                                         Fd fuse_fd, FuseCounts* counts) {
   FuseSessionOptions options;
   options.counts = counts;
-  auto served = std::make_shared<Served>(LowerTree(std::move(lower), std::move(ids)));
+  options.init_flags = kSharedInitFlags;
+  auto served = std::make_shared<Served>(LowerTree(std::move(lower), std::move(ids)), fuse_fd.get());
   fuse_lowlevel_ops ops = OperationsFor(served->tree);
-  return std::make_unique<Server>(TRY(FuseSession::Start(ops, served, std::move(fuse_fd), options)));
+  auto session = TRY(FuseSession::Start(ops, served, std::move(fuse_fd), options));
+  return std::make_unique<Server>(std::move(served), std::move(session));
 }
 
 }  // namespace wolffia

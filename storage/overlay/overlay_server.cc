@@ -23,7 +23,7 @@ constexpr unsigned kAclCapabilities = FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK;
 // Beyond libfuse: set-id bits and file capabilities fall with the write, truncate or chown that makes them
 // fall, in one step here, instead of by a request of their own before each (VFS rules: the caller's
 // CAP_FSETID comes with the request). SETXATTR's long form says when setting an ACL takes the setgid bit.
-constexpr uint32_t kInitFlags = kFuseHandleKillprivV2 | kFuseSetxattrExt;
+constexpr uint32_t kInitFlags = kSharedInitFlags | kFuseHandleKillprivV2 | kFuseSetxattrExt;
 
 void Init(void* userdata, fuse_conn_info* conn) {
   auto& service = *static_cast<OverlayService*>(userdata);
