@@ -55,19 +55,6 @@ Result<ImageRecord> FindImage(const Command& command, const Session& session, co
   return Acquire(command, session, typed, policy);
 }
 
-Result<Lower> OpenLower(const Command& command, const Session& session, const ImageRecord& image) {
-  ImageStore images(session.store);
-  auto lower = images.OpenLower(image.chain, image.diff_ids);
-  if (lower) return lower;
-  // The index is derived: missing or damaged, it is made again.
-  if (lower.error().code != Code::kNotFound && lower.error().code != Code::kCorrupt) return lower;
-  command.context.Debug("making the index of " + image.name + " again: " + lower.error().what);
-  std::vector<std::string> words = {"internal-index"};
-  for (const Digest& diff_id : image.diff_ids) words.push_back(diff_id.str());
-  TRY(RunHeavyProgram(command, words));
-  return images.OpenLower(image.chain, image.diff_ids);
-}
-
 Result<RunRoot> OfDirectory(const std::string& typed) {
   char* resolved = realpath(typed.c_str(), nullptr);
   if (resolved == nullptr) return FailErrno("--rootfs " + typed);
@@ -84,6 +71,20 @@ Result<RunRoot> OfDirectory(const std::string& typed) {
 
 }  // namespace
 
+Result<Lower> OpenLayers(const Command& command, const Store& store, const Digest& chain,
+                         const std::vector<Digest>& diff_ids) {
+  ImageStore images(store);
+  auto lower = images.OpenLower(chain, diff_ids);
+  if (lower) return lower;
+  // The index is derived: missing or damaged, it is made again.
+  if (lower.error().code != Code::kNotFound && lower.error().code != Code::kCorrupt) return lower;
+  command.context.Debug("making the index of " + chain.str() + " again: " + lower.error().what);
+  std::vector<std::string> words = {"internal-index"};
+  for (const Digest& diff_id : diff_ids) words.push_back(diff_id.str());
+  TRY(RunHeavyProgram(command, words));
+  return images.OpenLower(chain, diff_ids);
+}
+
 Result<RunRoot> OpenRunRoot(const Command& command, const Session& session, const std::string& typed) {
   if (command.options().Bool("rootfs")) return OfDirectory(typed);
   RunRoot root;
@@ -95,7 +96,8 @@ Result<RunRoot> OpenRunRoot(const Command& command, const Session& session, cons
                                         host.str() + ", or give --platform " + root.image.platform.str() +
                                         " if this host can execute it");
   root.config = TRY(ReadImageConfig(session.store, root.image.config));
-  auto lower = std::make_shared<Lower>(TRY(OpenLower(command, session, root.image)));
+  auto lower =
+      std::make_shared<Lower>(TRY(OpenLayers(command, session.store, root.image.chain, root.image.diff_ids)));
   root.read_file = [lower](const std::string& path) { return lower->ReadFile(path, kMaxRootFile); };
   return root;
 }

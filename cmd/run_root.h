@@ -22,4 +22,9 @@ struct RunRoot {
 // `typed`: the image or the directory. Errors that the heavy program has printed already have no sentence.
 Result<RunRoot> OpenRunRoot(const Command& command, const Session& session, const std::string& typed);
 
+// The layers of an image, checked: the monitor trusts what was checked here. An index that is missing or
+// damaged is made again.
+Result<Lower> OpenLayers(const Command& command, const Store& store, const Digest& chain,
+                         const std::vector<Digest>& diff_ids);
+
 }  // namespace wolffia

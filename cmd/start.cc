@@ -1,6 +1,7 @@
 // wolffia start.
 #include "cmd/container_removal.h"
 #include "cmd/foreground.h"
+#include "cmd/run_root.h"
 #include "cmd/verbs.h"
 
 namespace wolffia {
@@ -9,8 +10,10 @@ namespace {
 // The monitor of a container that did not run; nullopt if it runs.
 Result<std::optional<MonitorClient>> StartMonitor(const Command& command, const Store& store,
                                                   const ContainerStatus& status, const MonitorStdio& stdio) {
-  auto taken = TRY(ContainerStore(store).Take(status.record.id));
+  const ContainerRecord& record = status.record;
+  auto taken = TRY(ContainerStore(store).Take(record.id));
   if (!taken) return std::optional<MonitorClient>();
+  if (record.rootfs.empty()) TRY(OpenLayers(command, store, record.chain, record.diff_ids));
   MonitorClient monitor = TRY(MonitorClient::Start(command.context, store, std::move(*taken), stdio));
   TRY(monitor.AwaitStarted());
   return std::optional<MonitorClient>(std::move(monitor));

@@ -289,6 +289,11 @@ J
   assert_output_has no-such-command
   assert_output_has "no such container"
   wolffia rm bad
+  run -0 --separate-stderr wolffia run --name c busybox echo out
+  rm "$STORE/index/"*  # derived: made again
+  run -0 wolffia start -a c
+  assert_output_is out
+  wolffia rm c
 }
 
 @test "operations are counted, also of a container that has ended" {
