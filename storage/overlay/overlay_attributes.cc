@@ -41,13 +41,7 @@ Sys<> DropPrivileges(OverlayState& state, Node& node, bool set_id) {
   std::unique_lock lock(state.tree_lock);
   TRY(DropCapability(state, node));
   const mode_t mode = node.object.st.st_mode;
-  if (!set_id || WithoutSetId(mode) == mode) return {};
-  SharedFd hold;
-  UpperSpot spot = TRY(state.SpotOf(node, &hold));
-  AttributeChange change;
-  change.mode = WithoutSetId(mode) & 07777;
-  TRY(state.upper->SetAttributes(spot, node.object, change));
-  return state.Refresh(node);
+  return set_id && WithoutSetId(mode) != mode ? ChangeMode(state, node, WithoutSetId(mode)) : Sys<>();
 }
 
 bool IsSet(const struct timespec& time) {
@@ -120,6 +114,15 @@ mode_t WithoutSetId(mode_t mode) {
   mode &= ~static_cast<mode_t>(S_ISUID);
   if ((mode & S_IXGRP) != 0) mode &= ~static_cast<mode_t>(S_ISGID);
   return mode;
+}
+
+Sys<> ChangeMode(OverlayState& state, Node& node, mode_t mode) {
+  SharedFd hold;
+  UpperSpot spot = TRY(state.SpotOf(node, &hold));
+  AttributeChange change;
+  change.mode = mode & 07777;
+  TRY(state.upper->SetAttributes(spot, node.object, change));
+  return state.Refresh(node);
 }
 
 Sys<OpenNode> OpenForChange(OverlayState& state, uint64_t nodeid, bool keep_bytes, bool kill_privileges) {

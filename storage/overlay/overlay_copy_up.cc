@@ -91,10 +91,15 @@ Sys<Staged> StageCopy(OverlayState& state, const CopySource& source, bool keep_b
   if (!S_ISREG(source.st.st_mode)) return staged;
   if (keep_bytes && source.st.st_size > 0) TRY(state.lower->CopyTo(source.id, staged.fd()));
   UpperObject copied = TRY(state.upper->LookAt(staged.fd()));
+  const UpperSpot spot{state.upper->workfd(), staged.name().c_str()};
+  // Where it is the host's own attribute, the host has dropped it with the first byte that was written.
+  if (state.upper->ids() == UpperIds::kNative)
+    for (const auto& [name, value] : object.xattrs)
+      if (name == kCapabilityXattr) TRY(state.upper->SetXattr(spot, copied, name, value, 0));
   AttributeChange times;
   times.atime = source.st.st_atim;
   times.mtime = source.st.st_mtim;
-  TRY(state.upper->SetAttributes({state.upper->workfd(), staged.name().c_str()}, copied, times));
+  TRY(state.upper->SetAttributes(spot, copied, times));
   return staged;
 }
 

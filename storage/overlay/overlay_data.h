@@ -6,6 +6,8 @@
 
 namespace wolffia {
 
+inline constexpr char kCapabilityXattr[] = "security.capability";
+
 // A regular file of the upper, open, with nothing locked.
 struct OpenNode {
   NodePtr node;
@@ -20,6 +22,9 @@ Sys<OpenNode> OpenForChange(OverlayState& state, uint64_t nodeid, bool keep_byte
 // The mode bits that a change of owner or bytes by someone without privileges takes away: set-user-id, and
 // set-group-id where the group may execute.
 mode_t WithoutSetId(mode_t mode);
+
+// Of a node in the upper, and nothing else of it. Exclusive tree lock. overlay_attributes.cc.
+Sys<> ChangeMode(OverlayState& state, Node& node, mode_t mode);
 
 // Whether a node in the upper has an attribute that changes of it must look at; remembered in the Node, so
 // that it is asked for once. Shared tree lock. overlay_xattr.cc.

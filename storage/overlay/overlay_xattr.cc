@@ -9,8 +9,6 @@
 namespace wolffia {
 namespace {
 
-constexpr char kCapabilityXattr[] = "security.capability";
-
 bool IsAcl(std::string_view name) {
   return name == kAccessAcl || name == kDefaultAcl;
 }
@@ -105,13 +103,7 @@ Sys<> SetAccessAcl(OverlayState& state, Node& node, const Acl& acl, bool kill_sg
     TRY(Store(state, node, kAccessAcl, FormatAcl(acl), 0));
   }
   Remember(node, kAccessAcl, !IsOnlyMode(acl));
-  if (mode == before) return {};
-  SharedFd hold;
-  UpperSpot spot = TRY(state.SpotOf(node, &hold));
-  AttributeChange change;
-  change.mode = mode & 07777;
-  TRY(state.upper->SetAttributes(spot, node.object, change));
-  return state.Refresh(node);
+  return mode == before ? Sys<>() : ChangeMode(state, node, mode);
 }
 
 Sys<> SetDefaultAcl(OverlayState& state, Node& node, const Acl& acl) {
@@ -233,7 +225,10 @@ Sys<> OverlayTree::SetXattr(uint64_t nodeid, const std::string& name, std::strin
   TRY(Store(s, *node, name, value, flags));
   Remember(*node, name, true);
   // The host has changed the mode; or a symlink is a file with an override now.
-  return IsAcl(name) || node->object.host_link ? s.Refresh(*node) : Sys<>();
+  if (IsAcl(name) || node->object.host_link) TRY(s.Refresh(*node));
+  const mode_t mode = node->object.st.st_mode;
+  return kill_sgid && (mode & S_ISGID) != 0 ? ChangeMode(s, *node, mode & ~static_cast<mode_t>(S_ISGID))
+                                            : Sys<>();
 }
 
 Sys<> OverlayTree::RemoveXattr(uint64_t nodeid, const std::string& name) {

@@ -28,10 +28,13 @@ std::string Capability() {
   return value;
 }
 
-// On a file system with user xattrs, and on one without (sidecar).
-class OverlayData : public testing::TestWithParam<bool> {
+enum class Upper { kOverride, kSidecar, kNative };
+
+// Native ids need somebody who may chown.
+class OverlayData : public testing::TestWithParam<Upper> {
  protected:
   void SetUp() override {
+    if (GetParam() == Upper::kNative && geteuid() != 0) GTEST_SKIP() << "native ids: only root may chown";
     umask(0);
     ASSERT_TRUE(MakeDirectories(dir_ / "upper"));
     ASSERT_TRUE(MakeDirectories(dir_ / "work"));
@@ -45,8 +48,10 @@ class OverlayData : public testing::TestWithParam<bool> {
     tars.emplace_back(memfd_create("tar", MFD_CLOEXEC));
     ASSERT_TRUE(WriteFull(tars[0].get(), lower_.tar));
     auto lower = MakeIndexLower(std::make_shared<Lower>(std::move(*index), std::move(tars)), {});
-    auto upper = UpperStore::Open(*OpenDirectory(dir_.fd(), "upper"), *OpenDirectory(dir_.fd(), "work"),
-                                  {.allowed = {.user_xattrs = GetParam()}});
+    auto upper =
+        UpperStore::Open(*OpenDirectory(dir_.fd(), "upper"), *OpenDirectory(dir_.fd(), "work"),
+                         {.ids = GetParam() == Upper::kNative ? UpperIds::kNative : UpperIds::kOverride,
+                          .allowed = {.user_xattrs = GetParam() != Upper::kSidecar}});
     ASSERT_TRUE(upper) << upper.error().what;
     auto tree = OverlayTree::Make(std::move(lower), *std::move(upper), options);
     ASSERT_TRUE(tree) << strerror(tree.error());
@@ -396,7 +401,7 @@ TEST_P(OverlayData, KeepsXattrs) {
   EXPECT_EQ(Xattr(f, "user.a"), "ENODATA");
   EXPECT_EQ(Xattrs(f), "user.b");
   for (auto [name, get, set] : {std::tuple{"trusted.x", ENODATA, EPERM},
-                                {"security.selinux", ENODATA, EOPNOTSUPP},
+                                {"security.selinux", ENODATA, GetParam() == Upper::kNative ? 0 : EOPNOTSUPP},
                                 {"system.nfs4_acl", EOPNOTSUPP, EOPNOTSUPP},
                                 {"nonsense", EOPNOTSUPP, EOPNOTSUPP},
                                 {"user.", EINVAL, EINVAL},
@@ -570,8 +575,13 @@ TEST_P(OverlayData, IsCoherentUnderThreads) {
   for (uint64_t other : others) EXPECT_EQ(Read(other).size(), 10u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Xattrs, OverlayData, testing::Bool(),
-                         [](const auto& p) { return p.param ? "OnFiles" : "InASidecar"; });
+INSTANTIATE_TEST_SUITE_P(Uppers, OverlayData,
+                         testing::Values(Upper::kOverride, Upper::kSidecar, Upper::kNative),
+                         [](const auto& p) {
+                           return p.param == Upper::kOverride  ? "Override"
+                                  : p.param == Upper::kSidecar ? "Sidecar"
+                                                               : "Native";
+                         });
 
 }  // namespace
 }  // namespace wolffia
