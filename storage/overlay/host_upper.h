@@ -121,6 +121,7 @@ class HostUpper final : public UpperStore {
   Sys<> MakeWhiteoutFile(const std::string& name);
   Sys<> EnsureWhiteoutFile();
   Sys<> StageWhiteout(const std::string& name);
+  Sys<> LinkWhiteout(const UpperSpot& at);
   Sys<> PutDotWhiteout(const UpperSpot& at);
   Sys<> MakeDotFile(const UpperSpot& at);
   Sys<> CheckName(const UpperSpot& at) const;  // EPERM: a name that would be read as a whiteout

@@ -31,7 +31,8 @@ Sys<Staged> HostUpper::StageAs(const NewObject& object, bool link_as_file) {
   Fd fd;
   TRY(StageInode(object, link_as_file, name, &fd));
   struct stat st;
-  if (fstatat(work_.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) < 0) return SysFail();
+  if ((fd ? fstat(fd.get(), &st) : fstatat(work_.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW)) < 0)
+    return SysFail();
   TRY(Begins(st.st_ino));
   TRY(StageOwner(ownership, name, fd, st));
   bool overridden = overrides() && (link_as_file || !plain);

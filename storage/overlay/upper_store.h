@@ -116,18 +116,22 @@ class UpperStore {
   struct Name {
     std::string name;
     uint64_t host_ino;
-    unsigned char type;  // DT_*; DT_UNKNOWN where the file system does not say
+    // DT_* on the host; DT_UNKNOWN where the file system does not say. DT_DIR, DT_LNK and DT_WHT (surely a
+    // whiteout) can be relied on; with override ids DT_REG may be anything but a directory: Look tells.
+    unsigned char type;
   };
   virtual Sys<std::vector<Name>> List(int directory_fd) = 0;  // whiteouts too; without "." and ".."
 
   // --- Making ---
-  virtual Sys<Staged> Stage(const NewObject& object) = 0;
+  virtual Sys<Staged> Stage(const NewObject& object) = 0;  // a character device 0:0: EPERM
   // The object gets its name. Replaces what is there: a whiteout by anything, a file by a file.
   virtual Sys<> Place(Staged staged, const UpperSpot& to) = 0;
   // The short way for a plain regular file or directory (IsPlain, no xattrs) where nothing is at `to` on the
   // host.
   virtual Sys<Fd> CreatePlain(const UpperSpot& to, mode_t mode) = 0;
-  virtual Sys<> Link(const UpperSpot& from, const UpperSpot& to) = 0;  // `to` may be a whiteout or absent
+  // `to` may be a whiteout or absent. With override ids a symlink that is one on the host (host_link) becomes
+  // a file first: its host inode number is another one afterwards.
+  virtual Sys<> Link(const UpperSpot& from, const UpperSpot& to) = 0;
   virtual Sys<> PutWhiteout(const UpperSpot& at) = 0;                  // replaces a file; a directory: EISDIR
 
   // --- Moving and removing ---
@@ -144,11 +148,12 @@ class UpperStore {
   virtual Sys<> ClearWhiteouts(int directory_fd) = 0;
 
   // --- Attributes ---
+  // A host_link that gets an owner (SetAttributes) or an attribute (SetXattr) is another host inode afterwards.
   virtual Sys<> SetAttributes(const UpperSpot& at, const UpperObject& now, const AttributeChange& change) = 0;
   virtual Sys<> SetOpaque(const UpperSpot& at) = 0;
   virtual Sys<> SetRedirect(const UpperSpot& at, const std::string& path) = 0;
-  // The container's names ("user.x", "security.capability", "system.posix_acl_access"). Ours are hidden:
-  // ENODATA, and EPERM to set.
+  // The container's names ("user.x", "security.capability", "system.posix_acl_access"). Ours are hidden; the
+  // container's own attributes with the same names are kept apart (upper_xattrs.h).
   virtual Sys<std::string> GetXattr(const UpperSpot& at, const UpperObject& now, const std::string& name) = 0;
   virtual Sys<> SetXattr(const UpperSpot& at, const UpperObject& now, const std::string& name,
                          std::string_view value, int flags) = 0;

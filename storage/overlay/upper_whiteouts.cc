@@ -1,6 +1,10 @@
-// Whiteouts: names that the lower has and the tree has not. A character device 0:0 where it can be made (one
-// call to look at it); else, with override ids, a hard link of one file that says it is such a device, and
-// with native ids ".wh.NAME" beside the name.
+// Whiteouts: names that the lower has and the tree has not.
+//
+// With override ids a hard link of work/whiteout, an empty file that says that it is a device 0:0. Against a
+// node of its own (which RENAME_WHITEOUT makes, and which is understood) it takes no inode, and is as cheap
+// to look at: its inode number is known. [ext4: link 50 us, mknod 700-2300 while it walks around inodes that
+// were freed a moment ago; tmpfs 9 and 11.] With native ids a node, or, where there can be none, ".wh.NAME"
+// beside the name.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -54,16 +58,18 @@ Sys<> HostUpper::PutWhiteout(const UpperSpot& at) {
 
 // In place, where nothing is.
 Sys<> HostUpper::PutWhiteoutNew(const UpperSpot& at) {
-  if (can_.whiteout_nodes) {
+  if (dot_whiteouts()) return PutDotWhiteout(at);
+  if (!overrides()) {
     Step();
     if (mknodat(at.dirfd, at.name, S_IFCHR, makedev(0, 0)) < 0) return SysFail();
     return {};
   }
-  if (dot_whiteouts()) return PutDotWhiteout(at);
+  Sys<> linked = LinkWhiteout(at);
+  if (linked || !CannotLink(linked.error())) return linked;
   struct stat st;
   if (fstatat(at.dirfd, at.name, &st, AT_SYMLINK_NOFOLLOW) == 0) return SysFail(EEXIST);
   const std::string name = NewName("s.");
-  TRY(StageWhiteout(name));
+  TRY(MakeWhiteoutFile(name));
   Staged guard(work_.get(), name, Fd(), 0);
   TRY(Rename(InWork(name), at));
   Placed(&guard);
@@ -71,16 +77,20 @@ Sys<> HostUpper::PutWhiteoutNew(const UpperSpot& at) {
 }
 
 Sys<> HostUpper::StageWhiteout(const std::string& name) {
-  if (can_.whiteout_nodes) {
-    Step();
-    if (mknodat(work_.get(), name.c_str(), S_IFCHR, makedev(0, 0)) < 0) return SysFail();
-    return {};
+  if (overrides()) {
+    Sys<> linked = LinkWhiteout(InWork(name));
+    return !linked && CannotLink(linked.error()) ? MakeWhiteoutFile(name) : linked;
   }
+  Step();
+  if (mknodat(work_.get(), name.c_str(), S_IFCHR, makedev(0, 0)) < 0) return SysFail();
+  return {};
+}
+
+Sys<> HostUpper::LinkWhiteout(const UpperSpot& at) {
   for (int attempt = 0; attempt < 2; attempt++) {
     TRY(EnsureWhiteoutFile());
     Step();
-    if (linkat(work_.get(), kWhiteoutFile, work_.get(), name.c_str(), 0) == 0) return {};
-    if (CannotLink(errno)) return MakeWhiteoutFile(name);
+    if (linkat(work_.get(), kWhiteoutFile, at.dirfd, at.name, 0) == 0) return {};
     if (errno != EMLINK) return SysFail();
     TRY(Remove(InWork(kWhiteoutFile)));  // it has all the names it can have: take a new one
     whiteout_ino_ = 0;

@@ -42,11 +42,17 @@ class XattrStore {
   // The object is new: what an earlier one with this inode number left is dropped. And: it is gone.
   virtual Sys<> Forget(uint64_t host_ino) = 0;
   virtual Sys<> Sync() = 0;  // to the disk
+  // Several calls for one object are worth a descriptor for it.
+  virtual bool prefers_fd() const { return false; }
 };
 
 using StepHook = std::function<void()>;  // called before every change of the disk; see UpperStore
 
-std::unique_ptr<XattrStore> MakeFileXattrStore(StepHook step);
+// How an object without a descriptor is reached: by getxattrat(2) and its kin (Linux 6.13), by
+// /proc/self/fd/DIRFD/NAME, or by opening it (nothing but files and directories then).
+enum class XattrWay { kAt, kProc, kOpen };
+XattrWay BestXattrWay();
+std::unique_ptr<XattrStore> MakeFileXattrStore(StepHook step, XattrWay way = BestXattrWay());
 Result<std::unique_ptr<XattrStore>> OpenSidecar(int workfd, StepHook step);
 
 }  // namespace wolffia

@@ -240,6 +240,8 @@ class UpperCrash : public testing::TestWithParam<Variation> {
 
 TEST_P(UpperCrash, EachOperationIsOneStep) {
   for (const std::string& base : UpperBases()) {
+    const bool in_memory = base == "/dev/shm";  // where there is time for all of it
+    if (!in_memory && !GetParam().on_disk) continue;
     for (const Operation& operation : Operations()) {
       if (std::string_view(operation.name) == "exchange" && !GetParam().allowed.rename_exchange) continue;
       UpperTable before, after;
@@ -276,7 +278,7 @@ TEST_P(UpperCrash, EachOperationIsOneStep) {
             },
             place);
         // Death while the upper is opened, too, where there is something to finish.
-        if (died && !GetParam().allowed.rename_exchange) {
+        if (died && in_memory && !GetParam().allowed.rename_exchange) {
           auto open_again = [&](const UpperPlace& p, StepHook hook, bool* armed) {
             *armed = true;
             return p.Open(Options(std::move(hook))).has_value();

@@ -124,6 +124,36 @@ TEST(UpperIntent, ATornLineIsNone) {
   }
 }
 
+TEST(XattrStore, EveryWayReachesTheSame) {
+  for (XattrWay way : {XattrWay::kAt, XattrWay::kProc, XattrWay::kOpen}) {
+    if (way < BestXattrWay()) continue;
+    UpperPlace place(UpperBases()[0]);
+    Fd dir = std::move(*OpenDirectory(AT_FDCWD, place.path()));
+    auto store = MakeFileXattrStore(nullptr, way);
+    ASSERT_EQ(symlinkat("upper", dir.get(), "link"), 0);
+    ASSERT_TRUE(CreateFileAt(dir.get(), "file", "", 0600));
+    for (const char* name : {"file", "upper"}) {
+      UpperRef ref{.dirfd = dir.get(), .name = name};
+      std::string large(2000, 'v');
+      EXPECT_TRUE(store->List(ref)->empty());
+      EXPECT_EQ(store->Get(ref, "user.a").error(), ENODATA);
+      EXPECT_EQ(store->Remove(ref, "user.a").error(), ENODATA);
+      ASSERT_TRUE(store->Set(ref, "user.a", large, XATTR_CREATE));
+      EXPECT_EQ(store->Set(ref, "user.a", "", XATTR_CREATE).error(), EEXIST);
+      EXPECT_EQ(store->Get(ref, "user.a"), large);
+      for (int i = 0; i < 20; i++)
+        ASSERT_TRUE(store->Set(ref, "user." + std::string(80, 'n') + std::to_string(i), ""));
+      EXPECT_EQ(store->List(ref)->size(), 21u);
+      ASSERT_TRUE(store->Remove(ref, "user.a"));
+    }
+    UpperRef link{.dirfd = dir.get(), .name = "link"};
+    EXPECT_TRUE(store->List(link)->empty()) << "of the link, not of what it leads to";
+    EXPECT_EQ(store->Get(link, "user.a").error(), ENODATA);
+    EXPECT_FALSE(store->Set(link, "user.a", ""));
+    EXPECT_EQ(store->List({.dirfd = dir.get(), .name = "none"}).error(), ENOENT);
+  }
+}
+
 class Upper : public testing::TestWithParam<Variation> {
  protected:
   void SetUp() override { Reopen(); }
@@ -281,6 +311,23 @@ TEST_P(Upper, WhiteoutsAreManyAndListedAsSuch) {
   EXPECT_EQ(Look("8").st.st_nlink, 2u);
   EXPECT_EQ(store_->Link({root_, "7"}, {root_, "f"}).error(), EEXIST);
   EXPECT_EQ(Look("9").kind, Kind::kWhiteout);
+}
+
+// One file can have 65,000 names on ext4.
+TEST(UpperWhiteouts, AreMoreThanAFileCanHaveNames) {
+  UpperPlace place(UpperBases()[0]);
+  auto opened = place.Open({});
+  ASSERT_TRUE(opened);
+  UpperStore& store = **opened;
+  ASSERT_TRUE(store.PutWhiteout({store.rootfd(), "first"}));
+  long limit = fpathconf(store.workfd(), _PC_LINK_MAX);
+  if (limit > 70000) GTEST_SKIP() << "no limit of names here";
+  for (long i = 2; i < limit; i++)
+    ASSERT_EQ(linkat(store.workfd(), "whiteout", store.workfd(), ("x" + std::to_string(i)).c_str(), 0), 0);
+  ASSERT_TRUE(store.PutWhiteout({store.rootfd(), "second"}));
+  ASSERT_TRUE(store.PutWhiteout({store.rootfd(), "third"}));
+  for (const char* name : {"first", "second", "third"})
+    EXPECT_EQ(store.Look(store.rootfd(), name)->kind, Kind::kWhiteout) << name;
 }
 
 TEST_P(Upper, AttributesOfTheContainer) {

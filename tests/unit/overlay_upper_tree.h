@@ -26,14 +26,16 @@ inline std::vector<std::string> UpperBases() {
 struct Variation {
   const char* name;
   UpperCapabilities allowed;
+  bool on_disk = false;  // the long tests run there, too
 };
 inline constexpr Variation kVariations[] = {
-    {"everything", {}},
+    {"everything", {}, true},
     {"sidecar", {.user_xattrs = false}},
     {"whiteout files", {.rename_whiteout = false, .whiteout_nodes = false}},
     {"no exchange", {.rename_exchange = false}},
     {"old NFS",
-     {.rename_whiteout = false, .rename_exchange = false, .user_xattrs = false, .whiteout_nodes = false}},
+     {.rename_whiteout = false, .rename_exchange = false, .user_xattrs = false, .whiteout_nodes = false},
+     true},
     {"attributes only", {.rename_whiteout = false, .rename_exchange = false, .whiteout_nodes = false}},
 };
 
