@@ -45,7 +45,8 @@ struct Node {
   enum class Presence : uint8_t { kUnknown, kAbsent, kPresent };
   std::atomic<Presence> capability = Presence::kUnknown, access_acl = Presence::kUnknown;
   std::atomic<uint64_t> changes = 0;   // of a directory's names
-  int64_t subdirectories = -1;         // of a directory in the upper; -1: not counted yet
+  // Of a directory in the upper; -1: not counted yet. Counted under the shared lock, by whoever asks first.
+  std::atomic<int64_t> subdirectories = -1;
   std::atomic<uint64_t> lookups = 0;   // of the kernel; lower nodes count in LookupCounts instead
   std::atomic<uint32_t> children = 0;  // Nodes whose parent this is
 };
