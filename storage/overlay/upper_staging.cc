@@ -137,7 +137,14 @@ Sys<> HostUpper::ReplacePlainLink(const UpperSpot& at, const UpperObject& now, N
   object.atime = now.st.st_atim;
   object.mtime = now.st.st_mtim;
   Staged staged = TRY(StageAs(object, true));
-  return Place(std::move(staged), at);
+  struct stat directory;
+  if (fstat(at.dirfd, &directory) < 0) return SysFail();
+  TRY(Place(std::move(staged), at));
+  // Nobody has changed a name.
+  const struct timespec times[2] = {directory.st_atim, directory.st_mtim};
+  Step();
+  (void)futimens(at.dirfd, times);
+  return {};
 }
 
 }  // namespace wolffia
