@@ -198,6 +198,7 @@ Sys<Entry> OverlayTree::Link(uint64_t nodeid, uint64_t parent_id, std::string_vi
     s.SetPlace(*node, parent, text);
   } else {
     TRY(s.upper->Link(from, to));
+    if (node->object.host_link) TRY(s.Refresh(*node));  // it has become another inode on the host
   }
   parent->changes.fetch_add(1);
   Found found{node, kNoLower};

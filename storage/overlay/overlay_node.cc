@@ -50,6 +50,8 @@ NodePtr NodeTable::Add(NodePtr node) {
     if (!added) return at->second;
   }
   auto [at, added] = nodes_.try_emplace(node->nodeid, node);
+  // A directory that is forgotten and looked up again is not taken for what it was when its names were listed.
+  if (added) node->changes = (generation_ += uint64_t{1} << 32);
   if (!added && node->host_ino != 0) by_host_.erase(node->host_ino);
   if (added && node->parent) node->parent->children.fetch_add(1);
   return at->second;
@@ -154,6 +156,16 @@ void OverlayState::DropUnused(NodePtr node) {
 Sys<NodePtr> OverlayState::NodeOf(uint64_t nodeid) {
   if (NodePtr node = nodes.Find(nodeid)) return node;
   LowerId id = TRY(PureLower(nodeid));
+  struct stat own = TRY(lower->Stat(id));
+  if (!S_ISDIR(own.st_mode) && own.st_nlink > 1) {
+    // Its place will be in work/links. By which of its names the kernel knows it, nobody can tell, nor what
+    // has become of the directories of the others.
+    auto node = std::make_shared<Node>();
+    node->lower = id;
+    node->nodeid = nodeid;
+    node->shown_ino = own.st_ino;
+    return nodes.Add(std::move(node));
+  }
   // From the entry up to the first directory that has a Node.
   std::vector<std::pair<LowerId, std::string>> missing;
   NodePtr parent;

@@ -79,6 +79,7 @@ class NodeTable {
   std::unordered_map<uint64_t, NodePtr> nodes_;
   std::unordered_map<uint64_t, NodePtr> by_host_;  // those in the upper
   std::atomic<uint64_t> next_nodeid_ = uint64_t{1} << 40;
+  uint64_t generation_ = 0;
 };
 
 // The names of a directory that an upper directory takes part in, in a stable order (overlay_listing.cc).

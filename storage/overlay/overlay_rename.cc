@@ -200,6 +200,7 @@ Sys<> OverlayTree::Rename(uint64_t parent, std::string_view name, uint64_t new_p
   // A visible whiteout (RENAME_WHITEOUT) cannot be told from one of ours.
   if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0 || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
     return SysFail(EINVAL);
+  if ((flags & RENAME_EXCHANGE) != 0 && !s.upper->capabilities().rename_exchange) return SysFail(EINVAL);
   for (;;) {
     uint64_t copy_up = 0;
     {
