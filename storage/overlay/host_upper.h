@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <string>
+#include <unordered_map>
 
 #include "storage/overlay/upper_intent.h"
 #include "storage/overlay/upper_store.h"
@@ -131,6 +132,8 @@ class HostUpper final : public UpperStore {
   Sys<> SetNative(const UpperSpot& at, const Ownership& before, const Ownership& after);
 
   // --- upper_moves.cc ---
+  Sys<> SwapForWhiteout(const UpperSpot& at, const std::string& name);
+  Sys<> LinkThenHide(const UpperSpot& at, const std::string& name);
   Sys<> MoveOntoWhiteout(const UpperSpot& from, const UpperSpot& to, bool leave_whiteout);
   Sys<> MoveByIntent(const UpperSpot& from, const UpperSpot& to, bool leave_whiteout);
   Sys<> MoveSteps(const UpperSpot& from, const UpperSpot& to, bool covered, const std::string& whiteout);
@@ -145,7 +148,10 @@ class HostUpper final : public UpperStore {
   XattrStore& StoreOf(const std::string& kept_name);
   UpperRef XattrRef(const UpperSpot& at, const UpperObject& now) const;
 
+  // --- upper_links.cc ---
   Sys<> SetPending(uint64_t origin, uint32_t pending);
+  Sys<> WritePending(const UpperRef& ref, uint64_t origin, uint32_t pending);
+  Sys<> LearnLinked(uint64_t origin);
 
   const UpperOptions options_;
   const Fd upper_, work_;
@@ -158,6 +164,8 @@ class HostUpper final : public UpperStore {
   std::unique_ptr<XattrStore> xattrs_, file_xattrs_;
   std::atomic<uint64_t> last_name_ = 0;
   std::atomic<uint64_t> whiteout_ino_ = 0;  // of work/whiteout, once it is known
+  // Of links and devices in work/links, with native ids: they hold no xattrs. Host inode -> origin.
+  std::unordered_map<uint64_t, uint64_t> bare_linked_;
 };
 
 }  // namespace wolffia

@@ -80,6 +80,9 @@ Sys<UpperObject> HostUpper::Describe(const UpperRef& ref, const struct stat& st)
       quick.fd = opened.get();  // none: by name
     }
     TRY(ReadOurXattrs(quick, &object));
+  } else if (st.st_nlink > 1) {
+    if (auto linked = bare_linked_.find(st.st_ino); linked != bare_linked_.end())
+      object.origin = linked->second;
   }
   if (IsWhiteoutNode(object.st.st_mode, object.st.st_rdev)) object.kind = UpperObject::Kind::kWhiteout;
   if (!overrides() && S_ISDIR(st.st_mode) && !object.opaque) {

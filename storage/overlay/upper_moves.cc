@@ -132,32 +132,36 @@ Sys<> HostUpper::Exchange(const UpperSpot& a, const UpperSpot& b) {
   return Rename(a, b, RENAME_EXCHANGE);
 }
 
+// An exchange with a whiteout that is made first: against RENAME_WHITEOUT it takes no inode, so that a full
+// file system lets go of files, too.
 Sys<std::string> HostUpper::MakeOrphan(const UpperSpot& at, bool leave_whiteout) {
   std::string name = NewName("o.");
-  if (leave_whiteout && !can_.rename_whiteout && !dot_whiteouts()) {
-    struct stat st;
-    if (fstatat(at.dirfd, at.name, &st, AT_SYMLINK_NOFOLLOW) < 0) return SysFail();
-    if (S_ISDIR(st.st_mode) && can_.rename_exchange) {
-      TRY(StageWhiteout(name));
-      Sys<> exchanged = Rename(at, InWork(name), RENAME_EXCHANGE);
-      if (!exchanged) {
-        (void)!Unlink(InWork(name)).has_value();
-        return SysFail(exchanged.error());
-      }
-      return name;
-    }
-    if (!S_ISDIR(st.st_mode)) {
-      Step();
-      if (linkat(at.dirfd, at.name, work_.get(), name.c_str(), 0) == 0) {
-        Sys<> put = PutWhiteout(at);
-        if (put) return name;
-        (void)!Remove(InWork(name)).has_value();
-        return SysFail(put.error());
-      }
-    }
+  if (!leave_whiteout || dot_whiteouts()) {
+    TRY(Move(at, InWork(name), leave_whiteout));
+    return name;
   }
-  TRY(Move(at, InWork(name), leave_whiteout));
+  Sys<> made = can_.rename_exchange ? SwapForWhiteout(at, name) : LinkThenHide(at, name);
+  // A directory without RENAME_EXCHANGE.
+  if (!made && made.error() == EPERM) made = Move(at, InWork(name), true);
+  TRY(std::move(made));
   return name;
+}
+
+Sys<> HostUpper::SwapForWhiteout(const UpperSpot& at, const std::string& name) {
+  TRY(StageWhiteout(name));
+  Staged guard(work_.get(), name, Fd(), 0);
+  TRY(Rename(at, InWork(name), RENAME_EXCHANGE));
+  Placed(&guard);
+  return {};
+}
+
+Sys<> HostUpper::LinkThenHide(const UpperSpot& at, const std::string& name) {
+  Step();
+  if (linkat(at.dirfd, at.name, work_.get(), name.c_str(), 0) < 0) return SysFail();
+  Staged guard(work_.get(), name, Fd(), 0);
+  TRY(PutWhiteout(at));
+  Placed(&guard);
+  return {};
 }
 
 Sys<> HostUpper::DropOrphan(const std::string& name) {

@@ -49,9 +49,16 @@ Sys<> HostUpper::FinishMove(const Intent& intent, const UpperSpot& from, const U
 // A linked file that no lower name leads to any more needs its name in work/links no more.
 Sys<> HostUpper::DropFinishedLinks() {
   for (uint64_t origin : TRY(ListLinked())) {
-    if (TRY(PendingLinks(origin)) != 0) continue;
     std::string name;
-    TRY(Unlink(LinkedSpot(origin, &name)));
+    if (TRY(PendingLinks(origin)) == 0)
+      TRY(Unlink(LinkedSpot(origin, &name)));
+    else
+      TRY(LearnLinked(origin));
+  }
+  for (const Name& entry : TRY(List(links_.get()))) {
+    size_t suffix = entry.name.find(".pending");
+    if (suffix == std::string::npos || ExistsAt(links_.get(), entry.name.substr(0, suffix))) continue;
+    TRY(Unlink({links_.get(), entry.name.c_str()}));
   }
   return {};
 }

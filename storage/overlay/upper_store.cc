@@ -116,7 +116,8 @@ Result<> HostUpper::Prepare() {
     xattrs_ = TRY(OpenSidecar(work_.get(), options_.step));
   else
     xattrs_ = MakeFileXattrStore(options_.step);
-  if (fstatat(work_.get(), "whiteout", &st, AT_SYMLINK_NOFOLLOW) == 0) whiteout_ino_ = st.st_ino;
+  if (overrides() && fstatat(work_.get(), "whiteout", &st, AT_SYMLINK_NOFOLLOW) == 0)
+    whiteout_ino_ = st.st_ino;
   if (Sys<> finished = FinishIntent(); !finished)
     return FailErrno("finish a rename that was interrupted in the upper directory", finished.error());
   TRY(Sweep("o."));

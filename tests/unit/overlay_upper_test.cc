@@ -499,6 +499,30 @@ bool EnterUserNamespace() {
   return unshared && status == 0 && setresuid(0, 0, 0) == 0 && setresgid(0, 0, 0) == 0;
 }
 
+// A link and a FIFO that have several names in the lower have no xattrs to count them in.
+void LinkWhatHoldsNoXattrs(const UpperOptions& options, mode_t mode) {
+  UpperPlace place(UpperBases()[0]);
+  for (const char* name : {"first", "second", "none"}) {
+    auto opened = place.Open(options);
+    ASSERT_TRUE(opened) << opened.error().what;
+    UpperStore& store = **opened;
+    int root = store.rootfd();
+    if (std::string_view(name) == "first") {
+      auto staged = store.Stage({.ownership = {.mode = mode}, .target = "t", .origin = mode});
+      ASSERT_TRUE(staged && store.PlaceLinked(std::move(*staged), mode, 2));
+      ASSERT_TRUE(store.LinkPending(mode, {root, name}));
+      EXPECT_EQ(store.PendingLinks(mode), 1u);
+    } else if (std::string_view(name) == "second") {
+      EXPECT_EQ(store.PendingLinks(mode), 1u);
+      EXPECT_EQ(store.Look(root, "first")->origin, mode);
+      ASSERT_TRUE(store.LinkPending(mode, {root, name}));
+    } else {
+      EXPECT_EQ(store.Look(root, "second")->st.st_nlink, 2u);
+      EXPECT_TRUE(ListDirectory(store.workfd(), "links")->empty());
+    }
+  }
+}
+
 TEST(UpperNative, TheHostSaysAll) {
   pid_t pid = fork();
   if (pid == 0) {
@@ -508,6 +532,8 @@ TEST(UpperNative, TheHostSaysAll) {
         UpperPlace place(UpperBases()[0]);
         UpperOptions options{.ids = UpperIds::kNative};
         options.allowed.whiteout_nodes = options.allowed.rename_whiteout = nodes;
+        for (mode_t mode : {S_IFLNK | 0777, S_IFIFO | 0600, S_IFREG | 0644})
+          LinkWhatHoldsNoXattrs(options, mode);
         auto opened = place.Open(options);
         ASSERT_TRUE(opened) << opened.error().what;
         UpperStore& store = **opened;
