@@ -403,6 +403,32 @@ TEST_F(Mounted, FailsInsteadOfHangingWhenTheServerEnds) {
   EXPECT_GT(served.Count("read"), 0u);
 }
 
+// Small files that are read one after another come before they are asked for, and are the right ones.
+TEST_F(Mounted, ReadsAheadOverFiles) {
+  IndexBytes t;
+  t.Directory("many");
+  constexpr int kFiles = 2000;
+  auto name = [](int i) { return "many/" + std::to_string(10000 + i); };
+  auto content = [](int i) { return Pattern(static_cast<size_t>(i * 7 % 20000)) + std::to_string(i); };
+  for (int i = 0; i < kFiles; ++i) t.File(name(i), content(i));
+  auto lower = Open(t);
+  Served served = Serve(lower, [&](const std::string& mnt, int) -> std::string {
+    auto names = ListDirectory(AT_FDCWD, mnt + "/many");
+    if (!names || names->size() != kFiles) return "the listing is wrong";
+    for (int round = 0; round < 2; ++round)
+      for (int i = 0; i < kFiles; ++i) {
+        auto bytes = ReadFile(mnt + "/" + name(i), 1 << 20);
+        if (!bytes || *bytes != content(i)) return name(i) + " is wrong";
+        if (i % 8 == 0)
+          std::this_thread::sleep_for(std::chrono::milliseconds(1));  // as a reader with work to do
+      }
+    return "";
+  });
+  SKIP_IF_UNSUPPORTED(served);
+  EXPECT_EQ(served.report, "");
+  EXPECT_LT(served.Count("read"), kFiles / 2u);
+}
+
 // A request that the kernel waits for while the session ends, on many threads at once.
 TEST_F(Mounted, StopsUnderLoad) {
   IndexBytes t = Tree();
