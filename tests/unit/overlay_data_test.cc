@@ -547,6 +547,27 @@ TEST_P(OverlayData, IsCoherentUnderThreads) {
   std::vector<uint64_t> others;
   for (int i = 0; i < 50; ++i) others.push_back(Find("d/" + std::to_string(i)));
   std::atomic<bool> torn = false;
+  const uint64_t d = Find("d");
+  auto come_and_go = [&](const std::string& name) {
+    auto made = tree_->MakeNode(d, name, {.mode = S_IFDIR | 0755}, kCaller);
+    auto file = tree_->MakeNode(d, name + "f", {.mode = S_IFREG | 0644}, kCaller);
+    if (!made || !file) return;
+    (void)Write(file->nodeid, "x", 0);
+    std::vector<uint64_t> seen;
+    auto count = [&](const char*, const Entry& entry, uint64_t) {
+      if (entry.nodeid != 0) seen.push_back(entry.nodeid);
+      return seen.size() < 20;
+    };
+    (void)tree_->ReadDirectory(d, 0, true, count);
+    if (seen.size() == 20) seen.pop_back();  // it was refused, and has not been counted
+    for (uint64_t node : seen) tree_->Forget(node, 1);
+    (void)tree_->GetAttributes(d);
+    (void)tree_->Rename(d, name + "f", made->nodeid, "moved", 0);
+    (void)tree_->Unlink(made->nodeid, "moved");
+    (void)tree_->RemoveDirectory(d, name);
+    tree_->Forget(file->nodeid, 1);
+    tree_->Forget(made->nodeid, 1);
+  };
   auto work = [&](unsigned thread) {
     std::string data(kBlock, '?');
     for (unsigned i = 0; i < 300; ++i) {
@@ -563,6 +584,7 @@ TEST_P(OverlayData, IsCoherentUnderThreads) {
       if (i % 11 == 0) (void)tree_->SetXattr(other, "user.t", "v", 0, false);
       if (i % 3 == 0) (void)tree_->GetXattr(other, "security.capability");
       (void)tree_->GetAttributes(other);
+      if (i % 4 == 0) come_and_go(std::to_string(thread) + "." + std::to_string(i));
     }
   };
   {
@@ -573,6 +595,7 @@ TEST_P(OverlayData, IsCoherentUnderThreads) {
   EXPECT_EQ(Mode(f) & 07777, 0755u);
   EXPECT_EQ(Stat(f).st_size, static_cast<off_t>(kBlock * kBlocks));
   for (uint64_t other : others) EXPECT_EQ(Read(other).size(), 10u);
+  EXPECT_EQ(Stat(d).st_nlink, 2u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Uppers, OverlayData,
