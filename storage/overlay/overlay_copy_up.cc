@@ -89,7 +89,11 @@ Sys<Staged> StageCopy(OverlayState& state, const CopySource& source, bool keep_b
   if (S_ISLNK(source.st.st_mode)) object.target = TRY(state.lower->ReadLink(source.id));
   Staged staged = TRY(state.upper->Stage(object));
   if (!S_ISREG(source.st.st_mode)) return staged;
-  if (keep_bytes && source.st.st_size > 0) TRY(state.lower->CopyTo(source.id, staged.fd()));
+  if (keep_bytes && source.st.st_size > 0) {
+    TRY(state.lower->CopyTo(source.id, staged.fd()));
+    // Nobody has written these bytes, so nobody will sync them: a loss of power may not leave an empty file.
+    TRY(state.upper->SyncFile(staged.fd(), true));
+  }
   UpperObject copied = TRY(state.upper->LookAt(staged.fd()));
   const UpperSpot spot{state.upper->workfd(), staged.name().c_str()};
   // Where it is the host's own attribute, the host has dropped it with the first byte that was written.
@@ -98,7 +102,7 @@ Sys<Staged> StageCopy(OverlayState& state, const CopySource& source, bool keep_b
       if (name == kCapabilityXattr) TRY(state.upper->SetXattr(spot, copied, name, value, 0));
   AttributeChange times;
   times.atime = source.st.st_atim;
-  times.mtime = source.st.st_mtim;
+  times.mtime = keep_bytes ? source.st.st_mtim : timespec{0, UTIME_NOW};
   TRY(state.upper->SetAttributes(spot, copied, times));
   return staged;
 }
