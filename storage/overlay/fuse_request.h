@@ -32,6 +32,7 @@ struct FuseRequest {
   const char* body = nullptr;  // after the header
   size_t size = 0;             // of the body
   uint32_t init_flags = 0;     // of the flags that we added to the handshake, those that hold
+  bool others_idle = false;    // another thread waits for requests, and can answer what this one waits for
 
   template <typename T>
   const T& As() const {  // CheckRequest has seen that it is there

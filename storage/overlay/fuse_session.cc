@@ -192,6 +192,7 @@ void FuseSession::State::Process(RequestBuffer& buffer, size_t size) {
   request.body = buffer.bytes() + sizeof(fuse_in_header);
   request.size = size - sizeof(fuse_in_header);
   request.init_flags = init_flags.load(std::memory_order_relaxed);
+  request.others_idle = idle.load(std::memory_order_relaxed) > 0;
   if (int error = CheckRequest(request); error != 0) {
     if (NeedsReply(request)) Reply(request, error);
   } else if (options.intercept == nullptr || !options.intercept(userdata.get(), request)) {

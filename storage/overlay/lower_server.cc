@@ -17,7 +17,7 @@ namespace {
 
 // What the operations share.
 struct Served {
-  Served(LowerTree t, int fuse_fd) : tree(std::move(t)), readahead(tree, fuse_fd) {}
+  explicit Served(LowerTree t) : tree(std::move(t)) {}
   LowerTree tree;
   SiblingReadahead readahead;
   bool stateless_directories = false;  // set by Init, before any other request
@@ -132,7 +132,6 @@ void ReadDirPlus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, fuse
 
 void Read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info*) {
   const LowerTree& tree = TreeOf(req);
-  SiblingReadahead& readahead = ServedBy(req).readahead;
   const IndexNode* file = tree.Node(ino);
   if (file == nullptr || !S_ISREG(file->mode) || offset < 0) {
     fuse_reply_err(req, file == nullptr ? ESTALE : EINVAL);
@@ -148,7 +147,6 @@ void Read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, fuse_file_i
   else
     fuse_reply_buf(req, buffer, size);
   reply_buffer.Trim();
-  if (from == 0) readahead.Note(static_cast<uint32_t>(ino - 1));
 }
 
 // Only where there are holes; elsewhere the kernel learns once that it need not ask.
@@ -217,19 +215,20 @@ fuse_lowlevel_ops OperationsFor(const LowerTree& tree) {
   return ops;
 }
 
+// Answers nothing, but sees READs first.
+bool Intercept(void* served, const FuseRequest& request) {
+  auto& s = *static_cast<Served*>(served);
+  if (request.header->opcode == FUSE_READ) s.readahead.Before(request, s.tree);
+  return false;
+}
+
 class Server : public LowerServer {
  public:
-  Server(std::shared_ptr<Served> served, std::unique_ptr<FuseSession> session)
-      : served_(std::move(served)), session_(std::move(session)) {}
-  ~Server() override { Stop(); }
-  void Stop() override {
-    served_->readahead.Stop();
-    session_->Stop();
-  }
+  explicit Server(std::unique_ptr<FuseSession> session) : session_(std::move(session)) {}
+  void Stop() override { session_->Stop(); }
   std::vector<FuseCounter> Counters() const override { return session_->Counters(); }
 
  private:
-  std::shared_ptr<Served> served_;
   std::unique_ptr<FuseSession> session_;
 };
 
@@ -244,11 +243,11 @@ Result<std::unique_ptr<LowerServer>> LowerServer::Start(std::shared_ptr<const Lo
                                                         Fd fuse_fd, FuseCounts* counts) {
   FuseSessionOptions options;
   options.counts = counts;
+  options.intercept = Intercept;
   options.init_flags = kSharedInitFlags;
-  auto served = std::make_shared<Served>(LowerTree(std::move(lower), std::move(ids)), fuse_fd.get());
+  auto served = std::make_shared<Served>(LowerTree(std::move(lower), std::move(ids)));
   fuse_lowlevel_ops ops = OperationsFor(served->tree);
-  auto session = TRY(FuseSession::Start(ops, served, std::move(fuse_fd), options));
-  return std::make_unique<Server>(std::move(served), std::move(session));
+  return std::make_unique<Server>(TRY(FuseSession::Start(ops, served, std::move(fuse_fd), options)));
 }
 
 }  // namespace wolffia

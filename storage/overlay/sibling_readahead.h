@@ -1,60 +1,56 @@
-// SiblingReadahead: small files of a directory that are read one after another (tar, cp, grep, an
-// interpreter's start) are put into the kernel's page cache before they are asked for (FUSE_NOTIFY_STORE), so
-// that a reader does not wait a round trip for each. The kernel's own readahead stays inside one file.
+// SiblingReadahead: puts small files of a lower into the kernel's page cache before they are asked for, where
+// one program reads file after file (tar, cp -a, grep -r). The kernel reads ahead inside a file only, so that
+// each file costs a round trip, and the next one is not asked for before the last one is there.
+//
+// Siblings have consecutive node numbers, in the order in which directories list them (index_format.h); so
+// who reads node after node will want the next ones. They are stored (FUSE_NOTIFY_STORE) just before the READ
+// that shows the pattern is answered, more of them each time. What the kernel does not know yet, because
+// nobody looked at it, ends the run. A wrong guess costs some microseconds and some page cache.
 //
 // Only for a tree that never changes: a page that a writer has just filled would be overwritten.
 //
-// It follows a few readers at a time. The nodes of a directory have successive numbers, in the order of its
-// names (index_format.h), so a reader is a run of growing numbers. What the kernel does not know (nobody
-// looked at it yet) is refused and ends the run. One thread, started by the first run.
+// A store waits for a READ of the same file that is under way, which another thread has to answer. A thread
+// of its own for the stores would meet the reader's READs all the time, and if the server is killed just
+// then, the store waits for ever, keeps /dev/fuse open with it, and neither the server nor the container can
+// end (tried: only the connection's "abort" in fusectl helps). So:
+// - files are stored before the answer to the reader, which asks for nothing else meanwhile;
+// - only for a reader that is alone: any other thread of the container that reads from the lower ends the
+// run;
+// - only one thread stores at a time, and only while another one is idle.
 #pragma once
 
-#include <pthread.h>
-
 #include <array>
-#include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
-#include <vector>
 
+#include "storage/overlay/fuse_request.h"
 #include "storage/overlay/lower_tree.h"
 
 namespace wolffia {
 
 class SiblingReadahead {
  public:
-  // `tree` and `fuse_fd` (of a served /dev/fuse) stay until Stop has returned.
-  SiblingReadahead(const LowerTree& tree, int fuse_fd);
-  ~SiblingReadahead() { Stop(); }
-  // A request to read the file from its start has come. Thread-safe, and brief.
-  void Note(uint32_t node);
-  void Stop();  // while the session still answers: a page that is being read is waited for
+  // Called with each READ before it is answered. Thread-safe; never waits for another thread of the server
+  // but in the store.
+  void Before(const FuseRequest& read, const LowerTree& tree);
 
  private:
+  // A run of nodes that is being read: tar leaves a directory for its subdirectories and comes back, so there
+  // are several.
   struct Run {
-    uint32_t last = 0;    // the node that was asked for last
-    uint32_t until = 0;   // what lies below this has been stored, or is being stored
-    uint32_t window = 0;  // how many nodes the next step goes ahead; 0: it is not a run yet
-    uint64_t used = 0;
+    uint32_t last = 0;    // the last node that was asked for; 0 (the root): none
+    uint32_t stored = 0;  // the first node that was not looked at for storing
+    uint32_t batch = 0;   // how many files are stored next time, at most
   };
-  struct Step {
-    uint32_t from, until;
-  };
-  Run& RunOf(uint32_t node);
-  void StartThread();
-  void Work();
-  bool Store(uint32_t node, std::vector<char>& buffer);
+  Run* RunOf(uint32_t node);
+  void StoreAfter(Run& run, const FuseRequest& read, const LowerTree& tree);
 
-  const LowerTree& tree_;
-  const int fd_;
-  std::mutex mutex_;  // guards what follows; a leaf
-  std::condition_variable changed_;
-  std::array<Run, 8> runs_{};
-  std::vector<Step> steps_;
-  std::vector<bool> stored_;  // by node: not stored a second time, unless it has been asked for again
-  uint64_t clock_ = 0;
-  bool started_ = false, stopping_ = false;
-  pthread_t thread_{};
+  std::mutex mutex_;  // only ever tried, so that it may be held across a store; guards what follows
+  uint32_t reader_ = 0;
+  std::array<Run, 4> runs_{};
+  size_t oldest_ = 0;
+  std::unique_ptr<char[]> buffer_;
 };
 
 }  // namespace wolffia
