@@ -2,16 +2,16 @@
 // step as the merged tree sees it: after kill -9 at any moment, Open finds the tree before it or after it.
 // Knows no lower.
 //
-//   upper/            the objects, by name (upper_object.h); a whiteout is a character device 0:0, or an
-//   empty regular
-//                     file that says it is one (override)
-//   work/             on the same file system
-//     s.N             staged: being made; removed by Open
-//     o.N             orphans: files without a name that are still in use, and removed directories; removed
-//     by Open links/INO       a second name of the upper file that replaces the lower file INO which has
-//     several names intent          one line: a move that is made of several host operations here; finished
-//     or undone by Open sidecar         attributes, where the file system has none (xattr_store.h) whiteout
-//     the file that whiteouts are hard links of (override ids)
+//   upper/       the objects, by name (upper_object.h), and whiteouts
+//   work/        on the same file system:
+//     s.N        staged: being made; removed by Open
+//     o.N        orphans: files without a name that are still in use, and removed directories; removed by Open
+//     links/INO  a second name of the upper file that replaces the lower file INO which has several names
+//     intent     one line: a change that is made of several host operations; finished or undone by Open
+//     sidecar    attributes, where the file system has none (xattr_store.h)
+//     whiteout   the file that whiteouts are hard links of (override ids)
+//
+// The formats, and what survives what: FORMAT.md.
 //
 // What the file system can do (renameat2's flags, user xattrs, mknod of whiteouts) is probed by trying, in
 // Open. Where RENAME_WHITEOUT or RENAME_EXCHANGE is missing (NFS), Move writes an intent before its first
