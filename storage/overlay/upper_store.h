@@ -5,9 +5,9 @@
 //   upper/       the objects, by name (upper_object.h), and whiteouts
 //   work/        on the same file system:
 //     s.N        staged: being made; removed by Open
-//     o.N        orphans: files without a name that are still in use, and removed directories; removed by Open
-//     links/INO  a second name of the upper file that replaces the lower file INO which has several names
-//     intent     one line: a change that is made of several host operations; finished or undone by Open
+//     o.N        orphans: files without a name that are still in use, and removed directories; the same
+//     links/INO  a second name of the upper file that replaces lower file INO, which has several names
+//     intent     one line: a change that takes several host operations; finished or undone by Open
 //     sidecar    attributes, where the file system has none (xattr_store.h)
 //     whiteout   the file that whiteouts are hard links of (override ids)
 //
@@ -132,7 +132,7 @@ class UpperStore {
   // `to` may be a whiteout or absent. With override ids a symlink that is one on the host (host_link) becomes
   // a file first: its host inode number is another one afterwards.
   virtual Sys<> Link(const UpperSpot& from, const UpperSpot& to) = 0;
-  virtual Sys<> PutWhiteout(const UpperSpot& at) = 0;                  // replaces a file; a directory: EISDIR
+  virtual Sys<> PutWhiteout(const UpperSpot& at) = 0;  // replaces a file; a directory: EISDIR
 
   // --- Moving and removing ---
   // renameat: `to` may be absent, a whiteout (also for a directory), a file (for a file), a directory that is
@@ -148,7 +148,8 @@ class UpperStore {
   virtual Sys<> ClearWhiteouts(int directory_fd) = 0;
 
   // --- Attributes ---
-  // A host_link that gets an owner (SetAttributes) or an attribute (SetXattr) is another host inode afterwards.
+  // A host_link that gets an owner (SetAttributes) or an attribute (SetXattr) is another host inode
+  // afterwards.
   virtual Sys<> SetAttributes(const UpperSpot& at, const UpperObject& now, const AttributeChange& change) = 0;
   virtual Sys<> SetOpaque(const UpperSpot& at) = 0;
   virtual Sys<> SetRedirect(const UpperSpot& at, const std::string& path) = 0;
