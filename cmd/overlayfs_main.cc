@@ -15,6 +15,7 @@
 #include "cmd/overlayfs_mount.h"
 #include "cmd/overlayfs_options.h"
 #include "storage/overlay/directory_lower.h"
+#include "storage/overlay/lending_upper.h"
 #include "storage/overlay/mapped_upper.h"
 #include "storage/overlay/overlay_server.h"
 
@@ -67,8 +68,21 @@ size_t RaiseDescriptorLimit() {
   return static_cast<size_t>(std::min<rlim_t>(limit.rlim_cur, 1u << 20));
 }
 
+// Override ids call whoever serves 0, as a container's root. Where an ordinary user mounts for themselves,
+// they are to see their own files as theirs, and the other way round.
+OwnerMap OwnersOf(const OwnerMap& asked, UpperIds ids, uint32_t self) {
+  if (ids == UpperIds::kNative || self == 0 || !asked.identity()) return asked;
+  std::vector<OwnerRange> swapped = {{.disk = 0, .shown = self, .count = 1},
+                                     {.disk = self, .shown = 0, .count = 1}};
+  if (self > 1) swapped.push_back({.disk = 1, .shown = 1, .count = self - 1});
+  swapped.push_back({.disk = self + 1, .shown = self + 1, .count = UINT32_MAX - self - 1});
+  return OwnerMap(std::move(swapped), {});
+}
+
 Result<std::unique_ptr<OverlayTree>> MakeTree(const OverlayfsOptions& options, Sources sources) {
   UpperIds ids = IdsOf(options, sources);
+  OwnerMaps owners{.users = OwnersOf(options.owners.users, ids, geteuid()),
+                   .groups = OwnersOf(options.owners.groups, ids, getegid())};
   // A quarter and an eighth of what there is: the layers themselves, uppers and threads need some, too.
   size_t descriptors = RaiseDescriptorLimit();
   std::unique_ptr<UpperStore> upper;
@@ -76,11 +90,11 @@ Result<std::unique_ptr<OverlayTree>> MakeTree(const OverlayfsOptions& options, S
     upper = TRY_WITH(UpperStore::Open(std::move(sources.upper), std::move(sources.work),
                                       {.ids = ids, .durable = options.durable}),
                      "upperdir");
-    upper = MapOwners(std::move(upper), options.owners);
+    upper = MapOwners(LendModes(std::move(upper)), owners);
   }
   DirectoryLowerOptions lower_options{
       .ids = ids,
-      .owners = options.owners,
+      .owners = std::move(owners),
       .xattrs = options.xattrs,
       .static_nlink = options.static_nlink,
       .descriptors = std::clamp<size_t>(descriptors / 8, 12, kLowerDescriptors)};

@@ -155,10 +155,10 @@ Result<> SetRedirects(Reader& r, const std::string& option, const std::string& v
   return {};
 }
 
+// "off" lets inode numbers change from mount to mount; they do not, all the same.
 Result<> SetInodeNumbers(Reader&, const std::string& option, const std::string& value) {
-  if (value == "on" || value == "auto") return {};  // they always are the same over mounts
-  return Refuse(
-      option, "must be on or auto: inode numbers stay the same over mounts, and this cannot be switched off");
+  if (value == "on" || value == "auto" || value == "off") return {};
+  return Refuse(option, "must be on, auto or off");
 }
 
 // Mount options that the kernel or fusermount3 knows and that have a value: as they are.
@@ -368,6 +368,14 @@ Result<OverlayfsOptions> ParseOverlayfsOptions(const std::vector<std::string>& a
   }
   TRY(Finish(reader, names));
   return std::move(reader.options);
+}
+
+std::vector<std::string> OverlayfsOptionNames() {
+  std::vector<std::string> names;
+  for (const Known& known : kKnown) names.emplace_back(known.name);
+  for (const MountFlag& flag : kMountFlags) names.emplace_back(flag.name);
+  for (const Word& word : kWords) names.emplace_back(word.name);
+  return names;
 }
 
 std::string OverlayfsHelp() {

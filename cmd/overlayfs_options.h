@@ -46,5 +46,7 @@ struct OverlayfsOptions {
 Result<OverlayfsOptions> ParseOverlayfsOptions(const std::vector<std::string>& arguments, bool root);
 
 std::string OverlayfsHelp();
+// Of -o, those that are refused too: what the manual page has to tell.
+std::vector<std::string> OverlayfsOptionNames();
 
 }  // namespace wolffia
