@@ -48,7 +48,7 @@ Sys<> OverlayState::KeepForOpen(Node& file, const Node& parent, std::string_view
   TRY(upper->Link(from, {upper->workfd(), spare.c_str()}));
   file.spare_name = now.st.st_nlink > 1;
   MakeNameless(file, std::move(spare));
-  return {};
+  return file.object.host_link ? Refresh(file) : Sys<>();  // a link has become another inode on the host
 }
 
 // A file of work/links whose last name is gone.
