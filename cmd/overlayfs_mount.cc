@@ -51,8 +51,13 @@ Result<FuseMount> MountByHelper(const OverlayfsOptions& options, const std::stri
   if (!child) return std::unexpected(std::move(child.error()));
   pair.theirs.Reset();
   auto packet = ReceivePacket(pair.ours.get());
-  ExitStatus status = TRY(child->Wait());
-  if (!packet || packet->fds.size() != 1 || (status.ShellCode() != 0 && !options.auto_unmount))
+  bool mounted = packet && packet->fds.size() == 1;
+  // With auto_unmount it stays, until the socket is closed.
+  if (mounted && options.auto_unmount)
+    child->Detach();
+  else
+    mounted = TRY(child->Wait()).ShellCode() == 0 && mounted;
+  if (!mounted)
     return Fail(Code::kDenied, "fusermount3 could not mount on " + mountpoint + " (it says why above)");
   return FuseMount{.fuse = std::move(packet->fds[0]),
                    .keeper = options.auto_unmount ? std::move(pair.ours) : Fd()};

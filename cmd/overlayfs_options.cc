@@ -326,6 +326,9 @@ Result<> Finish(Reader& r, const std::vector<std::string>& names) {
                                     ? "upperdir needs a workdir, an empty directory on the same file system"
                                     : "workdir without upperdir has no use");
   if (options.upper.empty()) options.flags |= MS_RDONLY;
+  if (options.auto_unmount && !options.allow_other)
+    return Refuse("auto_unmount",
+                  "needs allow_other too: fusermount3 looks whether the server is dead as root");
   if (r.squash_to_root && !r.squash_user) r.squash_user = 0;
   if (r.squash_to_root && !r.squash_group) r.squash_group = 0;
   options.owners.users = OwnerMap(std::move(r.users), r.squash_user);

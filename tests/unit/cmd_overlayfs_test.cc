@@ -64,8 +64,9 @@ TEST(OverlayfsOptions, SetsWhatIsAsked) {
   EXPECT_FALSE(Parsed("lowerdir=/a,sync=0").durable);
   EXPECT_NE(Parsed("lowerdir=/a,sync").flags & MS_SYNCHRONOUS, 0ul);
   EXPECT_NE(Parsed("lowerdir=/a").flags & MS_RDONLY, 0ul);
-  EXPECT_EQ(FusermountOptions(Parsed("lowerdir=/a,nosuid,auto_unmount,fsname=x", false)),
-            "default_permissions,ro,nosuid,noatime,auto_unmount,fsname=x,subtype=wolffia-overlayfs");
+  EXPECT_EQ(
+      FusermountOptions(Parsed("lowerdir=/a,nosuid,auto_unmount,allow_other,fsname=x", false)),
+      "default_permissions,allow_other,ro,nosuid,noatime,auto_unmount,fsname=x,subtype=wolffia-overlayfs");
 }
 
 TEST(OverlayfsOptions, MapsOwners) {
@@ -109,10 +110,11 @@ TEST(OverlayfsOptions, RefusesWithASentence) {
            {"lowerdir=/a,redirect_dir=nofollow", "always followed"},
            {"lowerdir=/a,allow_root", "use allow_other"},
            {"lowerdir=/a,max_read=1", "4096 or more"},
+           {"lowerdir=/a,auto_unmount", "needs allow_other"},
            {"lowerdir=/a,fsname=a\\,b", "without comma"},
            {"lowerdir=/a,default_permissions=0", "cannot be switched off"},
        }) {
-    auto parsed = Parse(c.options);
+    auto parsed = Parse(c.options, false);
     ASSERT_FALSE(parsed) << c.options;
     EXPECT_THAT(parsed.error().what, HasSubstr(c.sentence)) << c.options;
   }
