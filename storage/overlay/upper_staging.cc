@@ -72,7 +72,8 @@ Sys<> HostUpper::StageInode(const NewObject& object, bool link_as_file, const st
   Step();
   auto written = WriteFull(fd->get(), object.target);
   if (!written) return SysFail(written.error().os_errno);
-  return {};
+  // A link has no bytes to the container that it could lose: a loss of power may not leave it without a target.
+  return SyncFile(fd->get(), true);
 }
 
 // Owner first: it takes set-id bits away.
