@@ -29,6 +29,7 @@ class LentMode {
   }
   LentMode(const LentMode&) = delete;
   explicit operator bool() const { return lent_; }
+  mode_t mode() const { return mode_; }  // as it is without us
   // The object has another name now.
   void MoveTo(const UpperSpot& at) { at_ = at; }
 
@@ -47,11 +48,10 @@ class LendingUpper final : public ForwardingUpper {
 
   // --- Looking: under the lock, so that no widened mode is seen ---
   Sys<UpperObject> Look(int dirfd, const char* name) override {
-    return Patiently({dirfd, name}, [&] { return store_->Look(dirfd, name); });
+    return LookPatiently({dirfd, name}, [&] { return store_->Look(dirfd, name); });
   }
   Sys<UpperObject> LookAt(int fd) override {
-    std::lock_guard lock(lock_);
-    return store_->LookAt(fd);
+    return LookPatiently({fd, ""}, [&] { return store_->LookAt(fd); });
   }
   Sys<Fd> OpenDirectory(int dirfd, const char* name) override {
     return Patiently({dirfd, name}, [&] { return store_->OpenDirectory(dirfd, name); });
@@ -162,6 +162,16 @@ class LendingUpper final : public ForwardingUpper {
   }
 
  private:
+  template <typename Call>
+  Sys<UpperObject> LookPatiently(const UpperSpot& at, Call call) {
+    std::lock_guard lock(lock_);
+    Sys<UpperObject> object = call();
+    if (object || object.error() != EACCES) return object;
+    LentMode lent(at);
+    object = call();
+    if (object && lent) object->st.st_mode = (object->st.st_mode & S_IFMT) | lent.mode();
+    return object;
+  }
   template <typename Call>
   auto Patiently(const UpperSpot& at, Call call) -> decltype(call()) {
     std::lock_guard lock(lock_);

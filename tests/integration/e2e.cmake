@@ -1,7 +1,7 @@
 # End-to-end tests: bats files, each one ctest entry.
 find_program(BATS bats)
 if(BATS)
-  foreach(file run registry images badinput crash upper)
+  foreach(file run registry images badinput crash upper overlayfs)
     set(path ${CMAKE_CURRENT_SOURCE_DIR}/integration/e2e/${file}.bats)
     if(EXISTS ${path})
       add_test(NAME e2e_${file} COMMAND ${BATS} --print-output-on-failure ${path})

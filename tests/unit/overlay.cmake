@@ -1,5 +1,5 @@
 wolffia_test(overlay_test LINK wolffia_lower_server SOURCES unit/overlay_index_test.cc unit/overlay_tree_test.cc)
-wolffia_test(overlay_lower_test LINK wolffia_overlay SOURCES unit/overlay_lower_test.cc)
+wolffia_test(overlay_lower_test LINK wolffia_overlay SOURCES unit/overlay_lower_test.cc unit/overlay_owner_test.cc)
 wolffia_test(overlay_data_test LINK wolffia_overlay
   SOURCES unit/overlay_acl_test.cc unit/overlay_data_test.cc unit/overlay_quota_test.cc)
 wolffia_test(overlay_upper_test LINK wolffia_overlay TIMEOUT 600
