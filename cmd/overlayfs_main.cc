@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 
@@ -119,22 +120,31 @@ class UnmountOnSignal {
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);  // of all threads that are made from now on
     signal(SIGPIPE, SIG_IGN);
   }
-  // From here on; the object lives as long as the process.
+  ~UnmountOnSignal() {
+    if (!watching_) return;
+    stopping_ = true;
+    pthread_kill(thread_, SIGTERM);
+    pthread_join(thread_, nullptr);
+  }
+  UnmountOnSignal(const UnmountOnSignal&) = delete;
+
   void Watch() {
-    pthread_t thread;
     auto wait = [](void* self) -> void* {
-      auto* watcher = static_cast<UnmountOnSignal*>(self);
+      auto& watcher = *static_cast<UnmountOnSignal*>(self);
       int signal = 0;
-      while (sigwait(&watcher->signals_, &signal) == 0)
-        if (UnmountFuse(watcher->mountpoint_)) break;
+      while (sigwait(&watcher.signals_, &signal) == 0 && !watcher.stopping_)
+        if (UnmountFuse(watcher.mountpoint_)) break;
       return nullptr;
     };
-    if (pthread_create(&thread, nullptr, wait, this) == 0) pthread_detach(thread);
+    watching_ = pthread_create(&thread_, nullptr, wait, this) == 0;
   }
 
  private:
   const std::string mountpoint_;
   sigset_t signals_;
+  pthread_t thread_{};
+  bool watching_ = false;
+  std::atomic<bool> stopping_ = false;
 };
 
 struct Served {
@@ -175,13 +185,13 @@ void PrintCounters(const OverlayServer& server) {
 int Run(const OverlayfsOptions& options, Sources sources, Fd ready) {
   umask(0);
   std::string mountpoint = sources.mountpoint;
-  auto* signals = new UnmountOnSignal(mountpoint);  // for good: its thread is never joined
+  UnmountOnSignal signals(mountpoint);
   auto served = Serve(options, std::move(sources));
   if (!served) {
     PrintError(served.error());
     return 1;
   }
-  signals->Watch();
+  signals.Watch();
   if (chdir("/") != 0) std::perror("wolffia-overlayfs: chdir /");  // of no consequence but for who unmounts
   if (options.debug) std::fprintf(stderr, "wolffia-overlayfs: serving %s\n", mountpoint.c_str());
   if (ready) {
