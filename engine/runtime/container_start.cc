@@ -53,7 +53,7 @@ void DropAbsentCandidates(const LowerIndex& index, std::vector<std::string>& can
 
 // As the record says. The kernel's overlayfs makes work/work at its first mount, after the upper's root has
 // got its owner: until then the upper is fresh, whatever was tried.
-Result<> ChooseUpper(const ContainerRecord& record, RootSource& root) {
+Result<> ReadUpper(const ContainerRecord& record, RootSource& root) {
   if (record.upper != "kernel" && record.upper != "fuse")
     return Fail(Code::kUnsupported, "the container was made with the upper \"" + record.upper +
                                         "\", which this version does not have");
@@ -81,7 +81,7 @@ Result<Prepared> Prepare(const Context& context, const Store& store, const Conta
     root.root_mode = top.mode & 07777;
     root.root_uid = view.Uid(top.uid);
     root.root_gid = view.Gid(top.gid);
-    TRY(ChooseUpper(container.record, root));
+    TRY(ReadUpper(container.record, root));
   }
   LaunchOptions options{.stdin_open = request.stdin_open};
   if (p.spec.seccomp)
