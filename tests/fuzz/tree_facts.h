@@ -41,6 +41,7 @@ TreeFacts FactsOf(const PosixModel& model);
 struct Compared {
   bool inos = false;  // of everything; otherwise only those that the lower gave
   bool directory_times = true;
+  bool link_counts = true;
 };
 // The differences, a line each; "" where there are none.
 std::string Difference(const TreeFacts& expected, const TreeFacts& actual, Compared how = {});
