@@ -100,7 +100,10 @@ class HostUpper final : public UpperStore {
   bool IsWhiteoutAt(const UpperSpot& at);
 
   // --- What the sidecar has to be told: a new object, and that one is gone. No calls with real xattrs. ---
-  Sys<> Begins(uint64_t host_ino) { return sidecar() ? xattrs_->Forget(host_ino) : Sys<>(); }
+  Sys<> Begins(uint64_t host_ino);
+  // What an object is and what it hides is on the disk before its name says so: whiteouts, links, special
+  // files, opaque and redirected directories. Owners and modes may be lost with the power.
+  Sys<> SyncMeaning() { return sidecar() && options_.durable ? xattrs_->Sync() : Sys<>(); }
   // The inode that ends when this name goes; 0: none, or nobody needs to know.
   uint64_t EndsWith(const UpperSpot& at) const;
   void Ended(uint64_t host_ino) {

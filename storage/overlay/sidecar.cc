@@ -11,6 +11,7 @@
 #include <cstring>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "storage/overlay/record_checksum.h"
 #include "storage/overlay/xattr_store.h"
@@ -27,6 +28,7 @@ constexpr size_t kLongestName = 255;                                    // as xa
 constexpr size_t kLargestValue = 65536;
 constexpr size_t kLargestObject = 256 << 10;  // of all attributes of an object
 constexpr size_t kWorthRewriting = 64 << 10;
+constexpr size_t kMostForgotten = 4096;
 
 template <typename T>
 void AppendNumber(std::string* out, T value) {
@@ -132,6 +134,8 @@ class Sidecar final : public XattrStore {
     if (it == objects_.end()) return {};
     // The object is gone even if the disk is too full to say so. The log is told when the number comes
     // again, before the new object has a name.
+    if (forgotten_.size() >= kMostForgotten) any_forgotten_ = true;
+    if (!any_forgotten_) forgotten_.insert(host_ino);
     Sys<> stored = Store(host_ino, {});
     if (!stored) {
       live_ -= it->second.size();
@@ -142,10 +146,12 @@ class Sidecar final : public XattrStore {
 
   Sys<> Sync() override {
     std::lock_guard hold(lock_);
-    if (!unsynced_) return {};
-    if (fdatasync(log_.get()) < 0) return SysFail();
-    unsynced_ = false;
-    return {};
+    return SyncLog();
+  }
+
+  Sys<> SyncForgotten(uint64_t host_ino) override {
+    std::lock_guard hold(lock_);
+    return any_forgotten_ || forgotten_.contains(host_ino) ? SyncLog() : Sys<>();
   }
 
  private:
@@ -153,6 +159,15 @@ class Sidecar final : public XattrStore {
   std::string_view AttributesOf(uint64_t ino) const {
     auto it = objects_.find(ino);
     return it == objects_.end() ? std::string_view() : it->second;
+  }
+  Sys<> SyncLog() {
+    if (unsynced_ && fdatasync(log_.get()) < 0) return SysFail();
+    Synced();
+    return {};
+  }
+  void Synced() {
+    unsynced_ = any_forgotten_ = false;
+    forgotten_.clear();
   }
   void Keep(uint64_t ino, std::string attributes);
   Sys<> Store(uint64_t ino, std::string attributes);
@@ -168,6 +183,9 @@ class Sidecar final : public XattrStore {
   uint64_t size_ = 0;  // of the log
   uint64_t live_ = 0;  // bytes of it that count
   bool unsynced_ = false;
+  // Numbers whose end has not been synced: on the disk they may still have what the object had.
+  std::unordered_set<uint64_t> forgotten_;
+  bool any_forgotten_ = false;  // more than are counted
 };
 
 void Sidecar::Keep(uint64_t ino, std::string attributes) {
@@ -219,7 +237,7 @@ void Sidecar::Rewrite() {
   }
   log_ = std::move(*fresh);
   size_ = live_;
-  unsynced_ = false;
+  Synced();
 }
 
 Sys<Fd> Sidecar::WriteAnew() {

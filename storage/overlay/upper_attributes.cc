@@ -58,12 +58,14 @@ Sys<> HostUpper::SetNative(const UpperSpot& at, const Ownership& before, const O
 
 Sys<> HostUpper::SetOpaque(const UpperSpot& at) {
   UpperRef ref = TRY(RefOf(at));
-  return xattrs_->Set(ref, kOpaqueXattr, "y");
+  TRY(xattrs_->Set(ref, kOpaqueXattr, "y"));
+  return SyncMeaning();
 }
 
 Sys<> HostUpper::SetRedirect(const UpperSpot& at, const std::string& path) {
   UpperRef ref = TRY(RefOf(at));
-  return xattrs_->Set(ref, kRedirectXattr, "/" + path);
+  TRY(xattrs_->Set(ref, kRedirectXattr, "/" + path));
+  return SyncMeaning();
 }
 
 }  // namespace wolffia

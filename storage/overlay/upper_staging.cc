@@ -72,8 +72,15 @@ Sys<> HostUpper::StageInode(const NewObject& object, bool link_as_file, const st
   Step();
   auto written = WriteFull(fd->get(), object.target);
   if (!written) return SysFail(written.error().os_errno);
-  // A link has no bytes to the container that it could lose: a loss of power may not leave it without a target.
+  // A link has no bytes to the container that it could lose: a loss of power may not leave it without a
+  // target.
   return SyncFile(fd->get(), true);
+}
+
+Sys<> HostUpper::Begins(uint64_t host_ino) {
+  if (!sidecar()) return {};
+  TRY(xattrs_->Forget(host_ino));
+  return options_.durable ? xattrs_->SyncForgotten(host_ino) : Sys<>();
 }
 
 // Owner first: it takes set-id bits away.
@@ -106,7 +113,10 @@ Sys<> HostUpper::StageXattrs(const NewObject& object, bool overridden, const Upp
     std::string kept = KeptXattrName(options_.ids, name);
     TRY(StoreOf(kept).Set(ref, kept, value));
   }
-  return {};
+  const mode_t mode = object.ownership.mode;
+  bool meaning =
+      object.opaque || !object.redirect.empty() || (overridden && !S_ISREG(mode) && !S_ISDIR(mode));
+  return meaning ? SyncMeaning() : Sys<>();
 }
 
 Sys<Fd> HostUpper::CreatePlain(const UpperSpot& to, mode_t mode) {

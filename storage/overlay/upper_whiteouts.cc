@@ -121,6 +121,7 @@ Sys<> HostUpper::MakeWhiteoutFile(const std::string& name) {
   TRY(Begins(st.st_ino));
   UpperRef ref{.dirfd = work_.get(), .name = name.c_str(), .host_ino = st.st_ino, .fd = fd.get()};
   TRY(xattrs_->Set(ref, kOverrideXattr, FormatOverride({.mode = S_IFCHR})));
+  TRY(SyncMeaning());
   Placed(&guard);
   return {};
 }

@@ -42,6 +42,9 @@ class XattrStore {
   // The object is new: what an earlier one with this inode number left is dropped. And: it is gone.
   virtual Sys<> Forget(uint64_t host_ino) = 0;
   virtual Sys<> Sync() = 0;  // to the disk
+  // Before a new object of this number gets its name: what an earlier one had can't come back to it, not even
+  // by a loss of power.
+  virtual Sys<> SyncForgotten(uint64_t) { return {}; }
   // Several calls for one object are worth a descriptor for it.
   virtual bool prefers_fd() const { return false; }
 };
