@@ -239,7 +239,7 @@ LowerId DirectoryLower::IdOf(LowerId directory_id, Directory& directory, size_t 
   if (id == kNoLower) {
     if (entries_.size() >= kNoLower) return kNoLower;
     id = static_cast<LowerId>(entries_.size());
-    mode_t type = st ? st->st_mode & S_IFMT : DTTOIF(name.type);
+    mode_t type = st ? st->st_mode & S_IFMT : static_cast<mode_t>(DTTOIF(name.type));
     Entry& entry = entries_.emplace_back(directory_id, name.name, name.part, type);
     if (linked) linked_.emplace(HostInode{st->st_dev, st->st_ino}, id);
     if (st) {
