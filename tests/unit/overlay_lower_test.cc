@@ -5,6 +5,8 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
+#include <thread>
+
 #include "engine/base/file.h"
 #include "storage/overlay/directory_lower.h"
 #include "storage/overlay/lower_source.h"
@@ -153,7 +155,8 @@ std::vector<std::string> Tree(LowerSource& source, LowerId directory = kLowerRoo
     bool is_directory = source.Type(entry.id) == S_IFDIR;
     paths.push_back(path + (is_directory ? "/" : "=" + Copied(source, entry.id)));
     EXPECT_EQ(source.Lookup(directory, entry.name), entry.id);
-    EXPECT_EQ(source.Locate(entry.id).name, entry.name);
+    auto spot = source.Locate(entry.id);
+    EXPECT_EQ(source.Lookup(spot.directory, spot.name), entry.id);
     if (!is_directory) continue;
     EXPECT_EQ(source.PathOf(entry.id), path);
     EXPECT_EQ(source.Resolve(path), entry.id);
@@ -325,6 +328,23 @@ TEST(DirectoryLower, KeepsFewDescriptors) {
   EXPECT_EQ(Tree(*source).size(), 800u);
   EXPECT_LT(ListDirectory(AT_FDCWD, "/proc/self/fd")->size(), 40u);
   EXPECT_EQ(source->IdLimit(), 801u);
+}
+
+TEST(DirectoryLower, IsReadByThreadsAtOnce) {
+  Layers l;
+  for (int i = 0; i < 40; ++i) {
+    l.File("low/d" + std::to_string(i % 8) + "/e/f" + std::to_string(i), "1");
+    l.File("high/d" + std::to_string(i % 8) + "/e/g" + std::to_string(i), "22");
+  }
+  ASSERT_EQ(link((l / "low/d0/e/f0").c_str(), (l / "low/d1/e/same").c_str()), 0);
+  auto source = l.Merge({"high", "low"}, {.descriptors = 12});
+  std::vector<std::vector<std::string>> trees(4);
+  std::vector<std::thread> threads;
+  for (auto& tree : trees) threads.emplace_back([&] { tree = Tree(*source); });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(trees[0].size(), 8u * 2 + 81);
+  for (auto& tree : trees) EXPECT_EQ(tree, trees[0]);
+  EXPECT_EQ(source->IdLimit(), 1 + 8 * 2 + 80u);
 }
 
 }  // namespace
