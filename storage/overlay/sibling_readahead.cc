@@ -6,15 +6,17 @@
 #include <algorithm>
 #include <new>
 
+#include "storage/overlay/request_reader.h"
+
 namespace wolffia {
 namespace {
 
 // Larger files take several READs, which the kernel asks for ahead of the reader.
-constexpr uint64_t kLargestFile = 32 << 10;
+constexpr uint64_t kLargestFile = 128 << 10;
 // What one reader waits for at most, beside its own file.
 constexpr uint32_t kFirstBatch = 2;
 constexpr uint32_t kLargestBatch = 32;
-constexpr size_t kMostBytes = 256 << 10;
+constexpr size_t kMostBytes = 512 << 10;
 // Links, directories and large files lie between the small ones.
 constexpr uint32_t kNodesForAFile = 4;
 // A node so far behind what was stored still belongs to the run.
@@ -50,7 +52,7 @@ void SiblingReadahead::Before(const FuseRequest& read, const LowerTree& tree) {
   auto node = static_cast<uint32_t>(read.header->nodeid - 1);
   if (Run* run = RunOf(node)) {
     run->last = node;
-    if (read.others_idle) StoreAfter(*run, read, tree);
+    if (LetOthersRead(read)) StoreAfter(*run, read, tree);
   } else {
     runs_[oldest_++ % runs_.size()] = {.last = node, .stored = node + 1, .batch = kFirstBatch};
   }
