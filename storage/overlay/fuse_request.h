@@ -29,10 +29,11 @@ inline constexpr size_t kShortSetxattrIn = 8;
 struct FuseRequest {
   int fd = -1;  // of /dev/fuse
   const fuse_in_header* header = nullptr;
-  const char* body = nullptr;  // after the header
-  size_t size = 0;             // of the body
-  uint32_t init_flags = 0;     // of the flags that we added to the handshake, those that hold
-  bool others_idle = false;    // another thread waits for requests, and can answer what this one waits for
+  const char* body = nullptr;             // after the header
+  size_t size = 0;                        // of the body
+  uint32_t init_flags = 0;                // of the flags that we added to the handshake, those that hold
+  class RequestReader* reader = nullptr;  // and the turn of the thread that serves this, for LetOthersRead
+  uint64_t turn = 0;
 
   template <typename T>
   const T& As() const {  // CheckRequest has seen that it is there

@@ -17,7 +17,10 @@
 #include <cstddef>
 #include <cstdlib>
 #include <mutex>
+#include <optional>
 #include <utility>
+
+#include "storage/overlay/request_reader.h"
 
 namespace wolffia {
 namespace {
@@ -25,7 +28,7 @@ namespace {
 // The deepest path through libfuse and our operations uses less than 16 KiB; PATH_MAX buffers and a signal
 // frame with AVX-512 state come on top. Untouched pages cost nothing.
 constexpr size_t kStackSize = 128 << 10;
-// Interrupts a read(2) of /dev/fuse; its handler does nothing. Real-time, because no library gives those a
+// Interrupts a wait for /dev/fuse; its handler does nothing. Real-time, because no library gives those a
 // meaning.
 const int kKickSignal = SIGRTMIN;
 constexpr auto kKickInterval = std::chrono::milliseconds(2);
@@ -83,6 +86,14 @@ ssize_t ReadRequest(int fd, void* buffer, size_t size, void*) {
   return read(fd, buffer, size);
 }
 
+// Bytes of data that go with a request, one way or the other.
+size_t DataOf(const char* request, size_t size) {
+  if (reinterpret_cast<const fuse_in_header*>(request)->opcode != FUSE_READ ||
+      size < sizeof(fuse_in_header) + sizeof(fuse_read_in))
+    return size;
+  return reinterpret_cast<const fuse_read_in*>(request + sizeof(fuse_in_header))->size;
+}
+
 }  // namespace
 
 struct FuseSession::State {
@@ -94,7 +105,7 @@ struct FuseSession::State {
   FuseCounts* counts = &own_counts;
   std::atomic<uint32_t> init_flags = 0;  // of options.init_flags, those that the kernel has
   std::atomic<bool> stopping = false;
-  std::atomic<int> idle = 0;
+  std::optional<RequestReader> reader;
 
   std::mutex mutex;  // guards what follows; a leaf
   std::condition_variable ended;
@@ -121,7 +132,7 @@ struct FuseSession::State {
   static int AddThread(const std::shared_ptr<State>& state);
   static void* ThreadMain(void* argument);
   void Serve(const std::shared_ptr<State>& self);
-  void Process(RequestBuffer& buffer, size_t size);
+  void Process(RequestBuffer& buffer, size_t size, uint64_t turn);
   void Handshake(const FuseRequest& request);
 };
 
@@ -166,33 +177,34 @@ void* FuseSession::State::ThreadMain(void* argument) {
 void FuseSession::State::Serve(const std::shared_ptr<State>& self) {
   RequestBuffer buffer;
   if (!buffer.valid()) return;
-  idle.fetch_add(1);
-  while (!stopping.load(std::memory_order_relaxed)) {
-    ssize_t size = read(fd, buffer.bytes(), kBufferSize);
-    // ENOENT: the request was interrupted before it could be read.
-    if (size < 0 && (errno == EINTR || errno == EAGAIN || errno == ENOENT)) continue;
-    if (size < static_cast<ssize_t>(sizeof(fuse_in_header)))
-      break;  // unmounted, or the descriptor is of no more use
-    uint32_t opcode = reinterpret_cast<const fuse_in_header*>(buffer.bytes())->opcode;
-    if (opcode < kFuseOpcodes) counts->by_opcode[opcode].fetch_add(1, std::memory_order_relaxed);
-    bool last_idle = idle.fetch_sub(1) == 1;
-    // The handshake is done by one thread alone; libfuse has no lock around it.
-    bool brief = opcode == FUSE_INIT || opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET;
-    if (last_idle && !brief) AddThread(self);
-    Process(buffer, static_cast<size_t>(size));
-    idle.fetch_add(1);
+  while (uint64_t turn = reader->Take()) {
+    while (reader->Has(turn)) {
+      ssize_t size = reader->Read(buffer.bytes(), kBufferSize);
+      if (size < static_cast<ssize_t>(sizeof(fuse_in_header))) {
+        reader->Pass(turn);  // unmounted, or the descriptor is of no more use: the others see it, too
+        return;
+      }
+      uint32_t opcode = reinterpret_cast<const fuse_in_header*>(buffer.bytes())->opcode;
+      if (opcode < kFuseOpcodes) counts->by_opcode[opcode].fetch_add(1, std::memory_order_relaxed);
+      // The handshake is done by one thread alone; libfuse has no lock around it.
+      bool brief = opcode == FUSE_INIT || opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET;
+      if (!brief && reader->Alone()) AddThread(self);
+      reader->Begin(turn, opcode, DataOf(buffer.bytes(), static_cast<size_t>(size)));
+      Process(buffer, static_cast<size_t>(size), turn);
+      reader->End(turn, opcode);
+    }
   }
-  idle.fetch_sub(1);
 }
 
-void FuseSession::State::Process(RequestBuffer& buffer, size_t size) {
+void FuseSession::State::Process(RequestBuffer& buffer, size_t size, uint64_t turn) {
   FuseRequest request;
   request.fd = fd;
   request.header = reinterpret_cast<const fuse_in_header*>(buffer.bytes());
   request.body = buffer.bytes() + sizeof(fuse_in_header);
   request.size = size - sizeof(fuse_in_header);
   request.init_flags = init_flags.load(std::memory_order_relaxed);
-  request.others_idle = idle.load(std::memory_order_relaxed) > 0;
+  request.reader = &*reader;
+  request.turn = turn;
   if (int error = CheckRequest(request); error != 0) {
     if (NeedsReply(request)) Reply(request, error);
   } else if (options.intercept == nullptr || !options.intercept(userdata.get(), request)) {
@@ -240,6 +252,7 @@ Result<std::unique_ptr<FuseSession>> FuseSession::Start(const fuse_lowlevel_ops&
   if (state->session == nullptr || fuse_session_custom_io(state->session, &io, state->fd) != 0)
     return Fail(Code::kIo, "start a FUSE session: out of memory", ENOMEM);
   (void)fuse_fd.Release();  // the session closes it
+  state->reader.emplace(state->fd, state->stopping);
   if (int error = State::AddThread(state); error != 0) return FailErrno("start a FUSE thread", error);
   return std::unique_ptr<FuseSession>(new FuseSession(std::move(state)));
 }
@@ -256,11 +269,12 @@ void FuseSession::Wait() {
 void FuseSession::Stop() {
   State& state = *state_;
   state.stopping = true;
+  state.reader->Wake();
   std::unique_lock lock(state.mutex);
   if (std::exchange(state.stopped, true)) return;
   auto deadline = std::chrono::steady_clock::now() + kStopPatience;
   while (state.alive > 0 && std::chrono::steady_clock::now() < deadline) {
-    // Again and again: a signal that comes just before the read starts is lost.
+    // Again and again: a signal that comes just before the wait starts is lost.
     for (size_t i = 0; i < kMaxFuseThreads; ++i)
       if (state.running[i]) pthread_kill(state.threads[i], kKickSignal);
     state.ended.wait_for(lock, kKickInterval);

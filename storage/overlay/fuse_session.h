@@ -5,9 +5,9 @@
 // libfuse if that did not answer it.
 //
 // Threads. The first starts with the session; another one is added, up to the limit, when a request arrives
-// while every thread has one already, so that an idle container has two. They block every signal but the one
-// that Stop sends, have small stacks, and end by themselves when the file system is unmounted. Operations run
-// on them concurrently.
+// and no thread waits for its turn (request_reader.h), so that an idle container has two. They block every
+// signal but the one that Stop sends, have small stacks, and end by themselves when the file system is
+// unmounted. Operations run on them concurrently.
 //
 // No lock is held while an operation runs. A thread that a dead network file system holds in a read cannot be
 // ended by anyone; Stop leaves it behind after kStopPatience, with everything that it refers to.
