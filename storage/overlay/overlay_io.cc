@@ -177,6 +177,7 @@ Sys<size_t> OverlayTree::CopyRange(uint64_t from, uint64_t from_offset, uint64_t
   if (!InRange(from_offset, size) || !InRange(to_offset, size)) return SysFail(EOVERFLOW);
   size = std::min(size, kMostCopied);
   if (from == to && from_offset < to_offset + size && to_offset < from_offset + size) return SysFail(EINVAL);
+  TRY(BytesOf(s, from));  // a copy that fails for it takes no capability away
   OpenNode open = TRY(OpenForChange(s, to, true, false));
   const int fd = open.fd->get();
   Bytes source = TRY(BytesOf(s, from));
