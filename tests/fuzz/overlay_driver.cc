@@ -79,6 +79,8 @@ class Driver {
   void CheckStat(const struct stat& st, ModelInode& inode);
   void Learn(const Entry& entry, const ModelPtr& inode);
   bool Refused(int error, const ModelInode& inode) const;
+  // Data that found no room: whether privileges were taken away before, the tree may decide.
+  bool NoRoom(int error, uint64_t nodeid);
   bool OutOfQuota(int error) const { return quota_ && error == ENOSPC; }
 
   // --- Operations ---
@@ -185,6 +187,14 @@ void Driver::Trace(const char* format, ...) {
   trace_.emplace_back(line);
   static const bool print = getenv("WOLFFIA_TRACE") != nullptr;
   if (print) fprintf(stderr, "%s\n", line);
+}
+
+bool Driver::NoRoom(int error, uint64_t nodeid) {
+  if (!OutOfQuota(error)) return false;
+  auto& xattrs = Inode(nodeid)->xattrs;
+  if (xattrs.contains("security.capability") && !tree_->GetXattr(nodeid, "security.capability"))
+    xattrs.erase("security.capability");
+  return true;
 }
 
 // What somebody changes of a directory that is gone, and that they have open still, may be lost.
@@ -392,7 +402,7 @@ void Driver::ChangeSize() {
   request.kill_privileges = Chance(128);
   Trace("truncate %lu to %lu%s", nodeid, *request.size, request.kill_privileges ? ", kill" : "");
   auto changed = tree_->SetAttributes(nodeid, request);
-  if (Refused(ErrnoOf(changed), *inode) || !Agree(ErrnoOf(changed), 0)) return;
+  if (NoRoom(ErrnoOf(changed), nodeid) || !Agree(ErrnoOf(changed), 0)) return;
   // Whether the time changes when the size does not is the kernel's to say.
   inode->mtime = {inode->data.size() == *request.size ? kAnyTime : kRecent, 0};
   inode->data.resize(*request.size);
@@ -468,7 +478,7 @@ void Driver::Write() {
   bool kill = Chance(128);
   Trace("write %lu %zu at %lu%s", nodeid, data.size(), offset, kill ? ", kill" : "");
   auto written = tree_->Write(nodeid, data.data(), data.size(), offset, kill);
-  if (OutOfQuota(ErrnoOf(written)) || !Agree(ErrnoOf(written), 0)) return;
+  if (NoRoom(ErrnoOf(written), nodeid) || !Agree(ErrnoOf(written), 0)) return;
   if (*written != data.size() && !quota_) Wrong("a short write");
   PosixModel::KillPrivileges(*inode, kill);
   PosixModel::Write(*inode, data.substr(0, *written), offset);
@@ -497,7 +507,8 @@ void Driver::Allocate() {
   uint64_t offset = Word() % (kMaxFile / 2), size = 1 + Word() % (kMaxFile / 2);
   Trace("allocate %lu mode %d at %lu + %lu", nodeid, mode, offset, size);
   int done = ErrnoOf(tree_->Allocate(nodeid, mode, offset, size));
-  if (OutOfQuota(done) || done == EOPNOTSUPP || !Agree(done, 0)) return;
+  if (done == EOPNOTSUPP) PosixModel::KillPrivileges(*inode, false);  // before the host was asked
+  if (NoRoom(done, nodeid) || done == EOPNOTSUPP || !Agree(done, 0)) return;
   inode->mtime = {kAnyTime, 0};
   PosixModel::KillPrivileges(*inode, false);
   if ((mode & FALLOC_FL_KEEP_SIZE) == 0 && inode->data.size() < offset + size)
@@ -536,15 +547,15 @@ void Driver::CopyRange() {
   uint64_t from_offset = Word() % 3000, to_offset = Word() % 3000, size = 1 + Word() % 9000;
   Trace("copy %lu + %lu to %lu + %lu, %lu", from, from_offset, to, to_offset, size);
   auto done = tree_->CopyRange(from, from_offset, to, to_offset, size);
-  if (OutOfQuota(ErrnoOf(done)) || !Agree(ErrnoOf(done), 0)) return;
+  if (NoRoom(ErrnoOf(done), to) || !Agree(ErrnoOf(done), 0)) return;
   std::string expected = from_offset < source->data.size() ? source->data.substr(from_offset, size) : "";
   if (*done > expected.size() || (*done == 0 && !expected.empty()))
     return Wrong("copied too much or nothing");
+  PosixModel::KillPrivileges(*target, false);
   if (*done == 0) {
     target->mtime = {kAnyTime, 0};
     return;
   }
-  PosixModel::KillPrivileges(*target, false);
   PosixModel::Write(*target, expected.substr(0, *done), to_offset);
 }
 
