@@ -80,7 +80,8 @@ Sys<> HostUpper::StageInode(const NewObject& object, bool link_as_file, const st
 Sys<> HostUpper::Begins(uint64_t host_ino) {
   if (!sidecar()) return {};
   TRY(xattrs_->Forget(host_ino));
-  return options_.durable ? xattrs_->SyncForgotten(host_ino) : Sys<>();
+  if (options_.durable) TRY(xattrs_->SyncForgotten(host_ino));
+  return {};
 }
 
 // Owner first: it takes set-id bits away.
