@@ -198,8 +198,8 @@ Sys<> OverlayTree::Rename(uint64_t parent, std::string_view name, uint64_t new_p
   OverlayState& s = *state_;
   TRY(s.CheckWritable());
   // A visible whiteout (RENAME_WHITEOUT) cannot be told from one of ours.
-  if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0 || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
-    return SysFail(EINVAL);
+  constexpr unsigned kKnown = RENAME_NOREPLACE | RENAME_EXCHANGE;
+  if ((flags & ~kKnown) != 0 || flags == kKnown) return SysFail(EINVAL);
   if ((flags & RENAME_EXCHANGE) != 0 && !s.upper->capabilities().rename_exchange) return SysFail(EINVAL);
   for (;;) {
     uint64_t copy_up = 0;

@@ -165,8 +165,8 @@ class PosixModel {
  private:
   static int MayRename(ModelInode& from, const std::string& name, ModelInode& to, const std::string& new_name,
                        unsigned flags) {
-    if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0) return EINVAL;
-    if (flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)) return EINVAL;
+    constexpr unsigned kKnown = RENAME_NOREPLACE | RENAME_EXCHANGE;
+    if ((flags & ~kKnown) != 0 || flags == kKnown) return EINVAL;
     if (!from.directory() || !to.directory()) return ENOTDIR;
     if (int error = CheckName(name)) return error;
     if (int error = CheckName(new_name)) return error;

@@ -267,7 +267,7 @@ std::string CapabilityValue() {
 
 std::string Pattern(size_t size, char first) {
   std::string bytes(size, ' ');
-  for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(first + i % 23);
+  for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(first + static_cast<int>(i % 23));
   return bytes;
 }
 
