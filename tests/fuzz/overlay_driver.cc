@@ -199,7 +199,7 @@ bool Driver::NoRoom(int error, uint64_t nodeid) {
 
 // What somebody changes of a directory that is gone, and that they have open still, may be lost.
 bool Driver::Refused(int error, const ModelInode& inode) const {
-  return OutOfQuota(error) || (inode.directory() && inode.dead() && error == ENOENT);
+  return OutOfQuota(error) || (inode.directory() && inode.dead() && error != 0);
 }
 
 bool Driver::Agree(int tree, int model) {
