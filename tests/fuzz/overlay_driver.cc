@@ -137,6 +137,7 @@ class Driver {
   UpperFolder folder_;
   UpperOptions upper_options_;
   bool quota_ = false;
+  bool directories_ = false;  // the lower's kind
   std::unique_ptr<OverlayTree> tree_;
   PosixModel model_;
   std::map<uint64_t, Known> known_;
@@ -707,7 +708,9 @@ void Driver::Reopen() {
   OverlayOptions options;
   options.descriptors = (choice & 8) == 0 ? 64 : 8;
   if (quota_) options.limits = {.bytes = kQuotaBytes, .inodes = kQuotaInodes};
-  auto opened = folder_.Open(upper_options_, options, MakeSmallLower(first ? &model_ : nullptr));
+  auto opened = folder_.Open(upper_options_, options,
+                             directories_ ? MakeSmallDirectoryLower(first ? &model_ : nullptr)
+                                          : MakeSmallLower(first ? &model_ : nullptr));
   if (!opened) return Wrong("reopen: " + opened.error().what);
   tree_ = std::move(*opened);
   if (std::string left = folder_.Leftovers(); !left.empty()) Wrong("left in the work directory: " + left);
@@ -821,6 +824,7 @@ std::string Driver::Run() {
   upper_options_.allowed.user_xattrs = (variant & 3) != 0;
   upper_options_.durable = (variant & 60) == 0;
   quota_ = (variant & 192) == 0;
+  directories_ = (variant & 192) == 64;
   Reopen();
   while (at_ < bytes_.size() && failure_.empty()) Step();
   for (int i = 0; i < 2 && failure_.empty(); ++i) {

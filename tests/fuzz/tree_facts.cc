@@ -8,6 +8,9 @@
 #include <set>
 #include <vector>
 
+#include "storage/overlay/directory_lower.h"
+#include "tests/fuzz/tree_shell.h"
+#include "tests/fuzz/upper_folder.h"
 #include "tests/unit/index_bytes.h"
 
 namespace wolffia {
@@ -320,7 +323,7 @@ ModelPtr ModelOfNode(LowerSource& lower, LowerId id, std::map<LowerId, ModelPtr>
   inode->uid = st.st_uid;
   inode->gid = st.st_gid;
   inode->rdev = st.st_rdev;
-  inode->mtime = st.st_mtim;
+  if (st.st_mtim.tv_sec < kRecentFrom) inode->mtime = st.st_mtim;
   inode->shown_ino = st.st_ino;
   if (S_ISLNK(st.st_mode)) inode->data = *lower.ReadLink(id);
   if (S_ISREG(st.st_mode)) {
@@ -331,8 +334,8 @@ ModelPtr ModelOfNode(LowerSource& lower, LowerId id, std::map<LowerId, ModelPtr>
   return inode;
 }
 
-void FillModel(LowerSource& lower, LowerId directory, const ModelPtr& model,
-               std::map<LowerId, ModelPtr>& made) {
+void FillDirectory(LowerSource& lower, LowerId directory, const ModelPtr& model,
+                   std::map<LowerId, ModelPtr>& made) {
   LowerEntry entry;
   for (uint64_t at = 0; lower.EntryAt(directory, at, &entry); at = entry.position + 1) {
     ModelPtr child = ModelOfNode(lower, entry.id, made);
@@ -340,13 +343,49 @@ void FillModel(LowerSource& lower, LowerId directory, const ModelPtr& model,
     ++child->names;
     if (!child->directory()) continue;
     child->parent = model.get();
-    FillModel(lower, entry.id, child, made);
+    FillDirectory(lower, entry.id, child, made);
   }
 }
 
 }  // namespace
 
 namespace {
+
+void FillModel(LowerSource& source, PosixModel* model) {
+  std::map<LowerId, ModelPtr> made;
+  *model->root() = *ModelOfNode(source, kLowerRoot, made);
+  model->root()->names = 1;
+  model->root()->parent = model->root().get();
+  FillDirectory(source, kLowerRoot, model->root(), made);
+}
+
+std::unique_ptr<LowerSource> MakeLayers(std::vector<const UpperFolder*> folders) {
+  std::vector<Fd> layers;
+  struct stat st{};
+  for (const UpperFolder* folder : folders) {
+    layers.push_back(std::move(*OpenDirectory(AT_FDCWD, folder->upper())));
+    (void)fstat(layers.back().get(), &st);
+  }
+  auto made = MakeDirectoryLower(std::move(layers), {.ids = UpperIds::kOverride, .upper_device = st.st_dev});
+  if (!made) {
+    fprintf(stderr, "small directory lower: %s\n", made.error().what.c_str());
+    abort();
+  }
+  return std::move(*made);
+}
+
+// What the lines make becomes the content of the folder's upper.
+void DropLines(const UpperFolder& folder, std::unique_ptr<LowerSource> lower, const char* lines) {
+  if (lower == nullptr) {
+    auto index = LowerIndex::FromBytes(IndexBytes().Seal().Build());
+    lower = MakeIndexLower(std::make_shared<Lower>(std::move(*index), std::vector<Fd>()), IdView());
+  }
+  auto tree = folder.Open({.durable = false, .step = {}}, {}, std::move(lower));
+  std::string wrong = tree ? RunLines(**tree, SplitLines(lines)) : tree.error().what;
+  if (wrong.empty()) return;
+  fprintf(stderr, "small directory lower: %s\n", wrong.c_str());
+  abort();
+}
 
 std::shared_ptr<const Lower> OpenSmallTree() {
   IndexBytes bytes = SmallTree().Seal();
@@ -366,14 +405,29 @@ std::shared_ptr<const Lower> OpenSmallTree() {
 std::unique_ptr<LowerSource> MakeSmallLower(PosixModel* model) {
   static const std::shared_ptr<const Lower> lower = OpenSmallTree();
   auto source = MakeIndexLower(lower, IdView());
-  if (model != nullptr) {
-    std::map<LowerId, ModelPtr> made;
-    struct stat st = *source->Stat(kLowerRoot);
-    model->root()->mtime = st.st_mtim;
-    model->root()->mode = st.st_mode;
-    model->root()->shown_ino = st.st_ino;
-    FillModel(*source, kLowerRoot, model->root(), made);
-  }
+  if (model != nullptr) FillModel(*source, model);
+  return source;
+}
+
+std::unique_ptr<LowerSource> MakeSmallDirectoryLower(PosixModel* model) {
+  static const UpperFolder below, above;
+  static const bool made = [] {
+    DropLines(
+        below, nullptr,
+        "mkdir /a 755; mkdir /a/b 755; mkdir /a/b/c 700; mkdir /bin 755; mkdir /empty 755; mkdir /etc 755;"
+        "mkdir /gone 755; create /a/f 644; write /a/f 0 first; create /a/b/f 600; write /a/b/f 0 5000*b;"
+        "create /etc/one 640; write /etc/one 0 700*h; ln /etc/one /etc/two; ln /etc/one /a/b/three;"
+        "create /bin/tool 4755; write /bin/tool 0 900*t; create /gone/x 644; create /f 600; chown /f 5 6");
+    DropLines(
+        above, MakeLayers({&below}),
+        "rm /gone/x; rmdir /gone; rm /f; mkdir /f 755; create /f/new 644; mkdir /tmp 1777; chown /tmp 3 3;"
+        "symlink a/b /link; chown /link 4 4; symlink etc/one /a/link; mknod /fifo 10620; append /a/f more;"
+        "set /a/b/f user.a value; set /bin/tool security.capability 20*c; mkdir /a/b/c/d 755; mv /a/b/c /c");
+    return true;
+  }();
+  (void)made;
+  auto source = MakeLayers({&above, &below});
+  if (model != nullptr) FillModel(*source, model);
   return source;
 }
 

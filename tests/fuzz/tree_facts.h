@@ -50,6 +50,8 @@ std::string DescribeFacts(const FileFacts& facts);
 // The small tree: files, hard links in one and in several directories, symlinks, special files, set-id bits,
 // capabilities, other owners, a sparse file, nested and empty directories. `model` may be null.
 std::unique_ptr<LowerSource> MakeSmallLower(PosixModel* model);
+// The like of it as plain directories with override ids, two layers; made once in a process.
+std::unique_ptr<LowerSource> MakeSmallDirectoryLower(PosixModel* model);
 // Inode numbers below this are the small tree's.
 inline constexpr uint64_t kSmallLowerInos = 1000;
 
