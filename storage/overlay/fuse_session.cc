@@ -86,14 +86,6 @@ ssize_t ReadRequest(int fd, void* buffer, size_t size, void*) {
   return read(fd, buffer, size);
 }
 
-// Bytes of data that go with a request, one way or the other.
-size_t DataOf(const char* request, size_t size) {
-  if (reinterpret_cast<const fuse_in_header*>(request)->opcode != FUSE_READ ||
-      size < sizeof(fuse_in_header) + sizeof(fuse_read_in))
-    return size;
-  return reinterpret_cast<const fuse_read_in*>(request + sizeof(fuse_in_header))->size;
-}
-
 }  // namespace
 
 struct FuseSession::State {
@@ -189,7 +181,7 @@ void FuseSession::State::Serve(const std::shared_ptr<State>& self) {
       // The handshake is done by one thread alone; libfuse has no lock around it.
       bool brief = opcode == FUSE_INIT || opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET;
       if (!brief && reader->Alone()) AddThread(self);
-      reader->Begin(turn, opcode, DataOf(buffer.bytes(), static_cast<size_t>(size)));
+      reader->Begin(turn, opcode);
       Process(buffer, static_cast<size_t>(size), turn);
       reader->End(turn, opcode);
     }

@@ -19,8 +19,6 @@ constexpr int kCrowdedRequests = 256;
 // A request that took longer than this is slow, as are the next ones of its kind.
 constexpr auto kSlow = std::chrono::microseconds(200);
 constexpr uint8_t kSlowRequests = 32;
-// Data of this size is copied by one thread while the next one reads.
-constexpr size_t kLarge = 32 << 10;
 // So many requests without a pause come from more than one process.
 constexpr int kSuccessive = 16;
 
@@ -100,7 +98,7 @@ ssize_t RequestReader::Read(void* buffer, size_t size) {
   return -ECANCELED;
 }
 
-bool RequestReader::IsQuick(uint32_t opcode, size_t bytes) const {
+bool RequestReader::IsQuick(uint32_t opcode) const {
   switch (opcode) {
     case FUSE_INIT:  // and nobody reads before it has been answered
       return true;
@@ -111,15 +109,15 @@ bool RequestReader::IsQuick(uint32_t opcode, size_t bytes) const {
     case FUSE_COPY_FILE_RANGE:
       return false;
     default:
-      return bytes < kLarge && successive_ < kSuccessive &&
+      return successive_ < kSuccessive &&
              (opcode >= kFuseOpcodes || slow_[opcode].load(std::memory_order_relaxed) == 0);
   }
 }
 
-void RequestReader::Begin(uint64_t ticket, uint32_t opcode, size_t bytes) {
+void RequestReader::Begin(uint64_t ticket, uint32_t opcode) {
   begun = Clock::now();
   requests_.fetch_add(1, std::memory_order_relaxed);
-  if (!IsQuick(opcode, bytes)) {
+  if (!IsQuick(opcode)) {
     successive_ = 0;
     Pass(ticket);
     return;

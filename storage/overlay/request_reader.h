@@ -2,7 +2,7 @@
 //
 // One thread at a time has the turn. It reads a request, serves it itself if that kind of request is quick,
 // and reads the next one: nobody else is woken up. It passes the turn on before it serves what may take long
-// (what took long lately, large reads and writes, fsync), and when requests keep coming without a pause. A
+// (what took long lately, as reads from a disk do; fsync), and when requests keep coming without a pause. A
 // thread that is held up with the turn in its hands (a network file system that hangs) loses it to another
 // one after kPatience.
 //
@@ -36,8 +36,7 @@ class RequestReader {
   // Bytes of the request; 0 or a negative errno: there will be no other one. For the thread with the turn.
   ssize_t Read(void* buffer, size_t size);
   // What comes before and after serving the request that Read gave. Begin passes the turn on if it must.
-  // `bytes`: of data that go with it.
-  void Begin(uint64_t ticket, uint32_t opcode, size_t bytes);
+  void Begin(uint64_t ticket, uint32_t opcode);
   void End(uint64_t ticket, uint32_t opcode);
   void Pass(uint64_t ticket);
   // Whether nobody waits for the turn.
@@ -47,7 +46,7 @@ class RequestReader {
  private:
   using Clock = std::chrono::steady_clock;
   bool Spin(Clock::time_point start);
-  bool IsQuick(uint32_t opcode, size_t bytes) const;
+  bool IsQuick(uint32_t opcode) const;
 
   const int fd_;
   const std::atomic<bool>& stopping_;
