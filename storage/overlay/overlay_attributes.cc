@@ -100,6 +100,7 @@ Sys<> ChangeInode(OverlayState& state, Node& node, const SetAttributesRequest& r
     if (S_ISREG(before)) TRY(DropCapability(state, node));
   }
   if (change.mode) *change.mode &= 07777;
+  if (node.object.host_link) state.HoldInode(node);
   // The list first: it decides who may do what.
   if (request.mode) TRY(ChangeModeOfAcl(state, node, *change.mode));
   SharedFd hold;

@@ -197,6 +197,7 @@ Sys<Entry> OverlayTree::Link(uint64_t nodeid, uint64_t parent_id, std::string_vi
     node->orphan = false;
     s.SetPlace(*node, parent, text);
   } else {
+    if (node->object.host_link) s.HoldInode(*node);
     TRY(s.upper->Link(from, to));
     if (node->object.host_link) TRY(s.Refresh(*node));  // it has become another inode on the host
   }

@@ -50,7 +50,8 @@ NodePtr NodeTable::Add(NodePtr node) {
     if (!added) return at->second;
   }
   auto [at, added] = nodes_.try_emplace(node->nodeid, node);
-  // A directory that is forgotten and looked up again is not taken for what it was when its names were listed.
+  // A directory that is forgotten and looked up again is not taken for what it was when its names were
+  // listed.
   if (added) node->changes = (generation_ += uint64_t{1} << 32);
   if (!added && node->host_ino != 0) by_host_.erase(node->host_ino);
   if (added && node->parent) node->parent->children.fetch_add(1);
@@ -128,6 +129,14 @@ Sys<> OverlayState::Start() {
   return {};
 }
 
+void OverlayState::HoldInode(Node& node) {
+  SharedFd hold;
+  auto spot = SpotOf(node, &hold);
+  if (!spot || node.held || held >= options.descriptors / 4) return;
+  node.held = Fd(openat(spot->dirfd, spot->name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (node.held) ++held;
+}
+
 void OverlayState::DropUnused(NodePtr node) {
   while (node != nullptr && node->nodeid != OverlayTree::kRoot && node->children == 0) {
     bool known =
@@ -135,6 +144,7 @@ void OverlayState::DropUnused(NodePtr node) {
     if (known) return;
     NodePtr parent = std::exchange(node->parent, nullptr);
     nodes.Remove(node);
+    if (node->held) --held;
     directories.Drop(node->nodeid);
     files.Drop(node->nodeid);
     if (node->orphan && node->in_upper) {

@@ -38,13 +38,15 @@ struct Node {
   UpperObject object;  // in_upper: type, ids, mode, rdev, opaque, redirect as of the last look; sizes and
                        // times are asked for anew
   uint64_t shown_ino = 0;
+  Fd held;  // the host inode that shown_ino comes from, where it has gone from the upper (HoldInode)
   // A directory's system.posix_acl_default, once it has been asked for ("": it has none). Reset by whoever
   // sets or removes it.
   std::optional<std::string> default_acl;
-  // What is known of two attributes that every write, or every chmod, would have to look for (overlay_xattr.cc).
+  // What is known of two attributes that every write, or every chmod, would have to look for
+  // (overlay_xattr.cc).
   enum class Presence : uint8_t { kUnknown, kAbsent, kPresent };
   std::atomic<Presence> capability = Presence::kUnknown, access_acl = Presence::kUnknown;
-  std::atomic<uint64_t> changes = 0;   // of a directory's names
+  std::atomic<uint64_t> changes = 0;  // of a directory's names
   // Of a directory in the upper; -1: not counted yet. Counted under the shared lock, by whoever asks first.
   std::atomic<int64_t> subdirectories = -1;
   std::atomic<uint64_t> lookups = 0;   // of the kernel; lower nodes count in LookupCounts instead
@@ -119,6 +121,11 @@ struct OverlayState {
   OverlayState(std::unique_ptr<LowerSource> l, std::unique_ptr<UpperStore> u, OverlayOptions o);
 
   // --- overlay_node.cc ---
+  // Called before the host inode of a node goes (a directory is removed, a symlink becomes a file): its
+  // number is shown as long as the kernel knows the node, and must not come again meanwhile. A few at a time:
+  // descriptors are few.
+  void HoldInode(Node& node);
+  std::atomic<size_t> held = 0;
   Sys<> Start();  // the root's Node, limits, what a crash left
   // Forgets a Node that nobody refers to, and then its parents. Exclusive tree lock.
   void DropUnused(NodePtr node);

@@ -44,6 +44,7 @@ Sys<> OverlayState::KeepForOpen(Node& file, const Node& parent, std::string_view
   SharedFd hold;
   UpperSpot from = TRY(SpotOf(file, &hold));
   UpperObject now = TRY(upper->Look(from.dirfd, from.name));
+  if (file.object.host_link) HoldInode(file);
   std::string spare = "o.k" + std::to_string(orphans.fetch_add(1));
   TRY(upper->Link(from, {upper->workfd(), spare.c_str()}));
   file.spare_name = now.st.st_nlink > 1;
@@ -166,6 +167,7 @@ Sys<> OverlayTree::RemoveDirectory(uint64_t parent_id, std::string_view name) {
   parent->changes.fetch_add(1);
   if (parent->subdirectories > 0) --parent->subdirectories;
   if (found.node != nullptr && found.node->in_upper) {
+    s.HoldInode(*found.node);
     std::string gone = TRY(s.upper->MakeOrphan(at, whiteout));
     s.DeadDirectory(found, last);
     (void)s.upper->DropOrphan(gone);

@@ -177,6 +177,8 @@ Sys<> MoveName(OverlayState& state, Side& from, Side& to) {
       TRY(state.upper->LinkPending(origin, to.spot()));
     TRY(state.KeepForOpen(*to.found.node, *to.parent, to.name));
   }
+  if (to.is_directory() && to.found.node != nullptr && to.found.node->in_upper)
+    state.HoldInode(*to.found.node);
   auto moved = state.upper->Move(from.spot(), to.spot(), state.NeedsWhiteout(*from.parent, from.name));
   if (!moved) {
     if (replaces_upper_file && to.found.node->orphan) to.found.node->spare_name = true;

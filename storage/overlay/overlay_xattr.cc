@@ -52,6 +52,7 @@ Sys<std::string> XattrOf(OverlayState& state, Node& node, const std::string& nam
 
 // Exclusive tree lock, as all below.
 Sys<> Store(OverlayState& state, Node& node, const std::string& name, std::string_view value, int flags) {
+  if (node.object.host_link) state.HoldInode(node);
   SharedFd hold;
   UpperSpot spot = TRY(state.SpotOf(node, &hold));
   if (!state.quota.counts_bytes()) return state.upper->SetXattr(spot, node.object, name, value, flags);
