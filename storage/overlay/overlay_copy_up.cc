@@ -45,7 +45,10 @@ Sys<CopySource> SourceOf(OverlayState& state, uint64_t nodeid, NodePtr* node) {
   CopySource source;
   if (*node != nullptr && (*node)->in_upper) return source;
   if (*node != nullptr && (*node)->directory && (*node)->orphan) return SysFail(ENOENT);
-  source.id = *node != nullptr ? (*node)->lower : TRY(state.PureLower(nodeid));
+  LowerId id = *node != nullptr ? (*node)->lower : TRY(state.PureLower(nodeid));
+  if (*node == nullptr) *node = TRY(state.LinkedNode(id));
+  if (*node != nullptr && (*node)->in_upper) return source;
+  source.id = id;
   source.st = TRY(state.lower->Stat(source.id));
   return source;
 }
@@ -127,8 +130,12 @@ Sys<NodePtr> PlaceCopy(OverlayState& state, uint64_t nodeid, const CopySource& s
   } else {
     NodePtr parent = TRY(state.CopyUpDirectory(node->parent->nodeid));
     SharedFd directory = TRY(state.DirectoryFd(*parent));
+    UpperSpot spot{directory->get(), node->name.c_str()};
+    // A nodeid that the kernel has let go of: what is here is newer than the lower.
+    if (TRY(state.upper->Look(spot.dirfd, spot.name)).kind != UpperObject::Kind::kAbsent)
+      return SysFail(ESTALE);
     KeepTimes keep(*state.upper, directory->get());
-    TRY(state.upper->Place(std::move(staged), {directory->get(), node->name.c_str()}));
+    TRY(state.upper->Place(std::move(staged), spot));
     parent->changes.fetch_add(1);
   }
   KnowXattrs(*node, state.LikeLower(source.id, source.st));

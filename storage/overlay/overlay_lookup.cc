@@ -47,21 +47,23 @@ Sys<Found> OverlayState::FindName(const DirectoryRef& directory, std::string_vie
     if (!node->orphan || node->linked_origin != 0) return Found{node, kNoLower};
     return SysFail(ESTALE);
   }
-  if (!linked.empty() && !S_ISDIR(lower->Type(below))) {
-    struct stat st = TRY(lower->Stat(below));
-    if (st.st_nlink > 1 && linked.contains(st.st_ino)) {
-      auto node = std::make_shared<Node>();
-      UpperSpot spot = upper->LinkedSpot(st.st_ino, &node->name);
-      node->object = TRY(upper->Look(spot.dirfd, spot.name));
-      node->linked_origin = st.st_ino;
-      node->nodeid = uint64_t{below} + 1;
-      node->in_upper = true;
-      node->host_ino = node->object.st.st_ino;
-      node->shown_ino = st.st_ino;
-      return Found{nodes.Add(std::move(node)), kNoLower};
-    }
-  }
-  return Found{nullptr, below};
+  NodePtr node = TRY(LinkedNode(below));
+  return node != nullptr ? Found{std::move(node), kNoLower} : Found{nullptr, below};
+}
+
+Sys<NodePtr> OverlayState::LinkedNode(LowerId id) {
+  if (linked.empty() || S_ISDIR(lower->Type(id))) return NodePtr();
+  struct stat st = TRY(lower->Stat(id));
+  if (st.st_nlink <= 1 || !linked.contains(st.st_ino)) return NodePtr();
+  auto node = std::make_shared<Node>();
+  UpperSpot spot = upper->LinkedSpot(st.st_ino, &node->name);
+  node->object = TRY(upper->Look(spot.dirfd, spot.name));
+  node->linked_origin = st.st_ino;
+  node->nodeid = uint64_t{id} + 1;
+  node->in_upper = true;
+  node->host_ino = node->object.st.st_ino;
+  node->shown_ino = st.st_ino;
+  return nodes.Add(std::move(node));
 }
 
 Sys<Found> OverlayState::NodeFor(const DirectoryRef& directory, std::string_view name, UpperObject object) {

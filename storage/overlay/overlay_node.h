@@ -140,6 +140,8 @@ struct OverlayState {
   Sys<LowerId> PureLower(uint64_t nodeid);
   Sys<DirectoryRef> DirectoryOf(uint64_t nodeid);  // ENOTDIR; ENOENT if it has been removed
   Sys<Found> FindName(const DirectoryRef& directory, std::string_view name);
+  // The Node of a lower file with several names that has been copied up (work/links); null if it has not.
+  Sys<NodePtr> LinkedNode(LowerId id);
   // A Node for what Look found at a name.
   Sys<Found> NodeFor(const DirectoryRef& directory, std::string_view name, UpperObject object);
   // What the kernel is told of a node, Node or not.
