@@ -119,31 +119,6 @@ LowerSource::Spot DirectoryLower::Locate(LowerId id) {
   return {.directory = entry->parent, .name = entry->name};
 }
 
-std::string DirectoryLower::PathOf(LowerId directory) {
-  std::vector<const char*> names;
-  while (directory != kLowerRoot) {
-    HostEntry* entry = Find(directory);
-    if (entry == nullptr) return "";
-    names.push_back(entry->name);
-    directory = entry->parent;
-  }
-  std::string path;
-  for (auto name = names.rbegin(); name != names.rend(); ++name)
-    path.append(path.empty() ? "" : "/").append(*name);
-  return path;
-}
-
-LowerId DirectoryLower::Resolve(std::string_view path) {
-  LowerId at = kLowerRoot;
-  while (!path.empty()) {
-    size_t slash = std::min(path.find('/'), path.size());
-    if (slash > 0) at = Lookup(at, path.substr(0, slash));
-    if (at == kNoLower) return kNoLower;
-    path.remove_prefix(std::min(slash + 1, path.size()));
-  }
-  return Type(at) == S_IFDIR ? at : kNoLower;
-}
-
 Result<std::unique_ptr<LowerSource>> MakeDirectoryLower(std::vector<Fd> layers,
                                                         DirectoryLowerOptions options) {
   if (layers.empty()) return Fail(Code::kInvalid, "there is no lower directory");

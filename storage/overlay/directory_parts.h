@@ -96,8 +96,6 @@ class DirectoryLower : public LowerSource {
   Sys<std::string> Xattr(LowerId id, std::string_view name) override;
   std::vector<std::string> XattrNames(LowerId id) override;
   Spot Locate(LowerId id) override;
-  std::string PathOf(LowerId directory) override;
-  LowerId Resolve(std::string_view path) override;
   uint64_t UpperIno(dev_t host_dev, uint64_t host_ino) override { return inodes_.Shown(host_dev, host_ino); }
 
  private:

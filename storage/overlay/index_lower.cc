@@ -16,8 +16,6 @@ namespace wolffia {
 namespace {
 
 constexpr uint64_t kMaxOffset = std::numeric_limits<off_t>::max();
-// An index that was not checked may name parents in a circle.
-constexpr int kMaxDepth = 1 << 16;
 
 bool ValidName(std::string_view name) {
   return !name.empty() && name.size() <= 255 && name != "." && name != ".." &&
@@ -156,31 +154,6 @@ class IndexLower : public LowerSource {
     if (place.directory == kNoNode) return {};
     auto dirents = index().Dirents(index().node(place.directory));
     return {.directory = place.directory, .name = std::string(index().Name(dirents[place.dirent]))};
-  }
-
-  std::string PathOf(LowerId directory) override {
-    std::vector<std::string> names;
-    for (int depth = 0; directory != kLowerRoot && depth < kMaxDepth; ++depth) {
-      Spot spot = Locate(directory);
-      if (spot.directory == kNoLower) break;
-      names.push_back(std::move(spot.name));
-      directory = spot.directory;
-    }
-    std::string path;
-    for (auto name = names.rbegin(); name != names.rend(); ++name)
-      path.append(path.empty() ? "" : "/").append(*name);
-    return path;
-  }
-
-  LowerId Resolve(std::string_view path) override {
-    LowerId at = kLowerRoot;
-    while (!path.empty()) {
-      size_t slash = std::min(path.find('/'), path.size());
-      if (slash > 0) at = Lookup(at, path.substr(0, slash));
-      if (at == kNoLower) return kNoLower;
-      path.remove_prefix(std::min(slash + 1, path.size()));
-    }
-    return Type(at) == S_IFDIR ? at : kNoLower;
   }
 
   // Numbers up to node_count are the lower's. A sum past the end would start among them again.

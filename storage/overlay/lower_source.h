@@ -67,8 +67,8 @@ class LowerSource {
   virtual Spot Locate(LowerId id) = 0;
   // Of a directory: its path from the root, no leading slash ("" for the root), and the way back. What an
   // upper keeps of a lower directory that was renamed.
-  virtual std::string PathOf(LowerId directory) = 0;
-  virtual LowerId Resolve(std::string_view path) = 0;  // directories only, no links followed
+  std::string PathOf(LowerId directory);
+  LowerId Resolve(std::string_view path);  // directories only, no links followed
 
   // The inode number to show for something that was made in the upper, which has `host_ino` on device
   // `host_dev`: never one that this tree shows.
