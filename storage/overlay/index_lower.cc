@@ -17,11 +17,6 @@ namespace {
 
 constexpr uint64_t kMaxOffset = std::numeric_limits<off_t>::max();
 
-bool ValidName(std::string_view name) {
-  return !name.empty() && name.size() <= 255 && name != "." && name != ".." &&
-         memchr(name.data(), '/', name.size()) == nullptr && memchr(name.data(), 0, name.size()) == nullptr;
-}
-
 // Where each node has (one of) its names: found in one pass over all directories, when the first copy-up
 // asks.
 class NamePlaces {

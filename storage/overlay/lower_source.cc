@@ -1,8 +1,14 @@
 #include "storage/overlay/lower_source.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace wolffia {
+
+bool ValidName(std::string_view name) {
+  return !name.empty() && name.size() <= 255 && name != "." && name != ".." &&
+         memchr(name.data(), '/', name.size()) == nullptr && memchr(name.data(), 0, name.size()) == nullptr;
+}
 
 std::string LowerSource::PathOf(LowerId directory) {
   std::vector<std::string> names;

@@ -27,6 +27,9 @@ using LowerId = uint32_t;
 inline constexpr LowerId kNoLower = 0xffffffff;
 inline constexpr LowerId kLowerRoot = 0;
 
+// A name that a directory can hold: 1 to 255 bytes, no slash, no NUL, neither "." nor "..".
+bool ValidName(std::string_view name);
+
 struct LowerEntry {
   std::string_view name;  // valid as long as the source
   LowerId id = kNoLower;

@@ -8,11 +8,6 @@
 
 namespace wolffia {
 
-bool ValidName(std::string_view name) {
-  return !name.empty() && name.size() <= 255 && name != "." && name != ".." &&
-         memchr(name.data(), '/', name.size()) == nullptr && memchr(name.data(), 0, name.size()) == nullptr;
-}
-
 Sys<LowerId> OverlayState::PureLower(uint64_t nodeid) {
   if (!IsLowerNodeid(nodeid) || nodeid > lower->IdLimit()) return SysFail(ESTALE);
   auto id = static_cast<LowerId>(nodeid - 1);

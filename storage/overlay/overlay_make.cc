@@ -124,7 +124,7 @@ Sys<Entry> OverlayTree::MakeNode(uint64_t parent_id, std::string_view name, cons
   // What a whiteout is made of.
   if (S_ISCHR(wanted.mode) && wanted.rdev == 0) return SysFail(EPERM);
   std::unique_lock lock(s.tree_lock);
-  DirectoryRef ref = TRY(s.DirectoryOf(parent_id));
+  TRY(s.DirectoryOf(parent_id));
   NodePtr parent = TRY(s.CopyUpDirectory(parent_id));
   SharedFd directory = TRY(s.DirectoryFd(*parent));
   TRY(CheckFree(s, *parent, directory, name));

@@ -3,8 +3,6 @@
 
 #include <array>
 #include <atomic>
-#include <deque>
-#include <map>
 #include <mutex>
 #include <shared_mutex>
 #include <unordered_map>
@@ -81,7 +79,8 @@ class NodeTable {
   std::unordered_map<uint64_t, NodePtr> nodes_;
   std::unordered_map<uint64_t, NodePtr> by_host_;  // those in the upper
   std::atomic<uint64_t> next_nodeid_ = uint64_t{1} << 40;
-  uint64_t generation_ = 0;
+  uint64_t generation_ =
+      0;  // of Node::changes: a directory that is looked up again does not take its old listing
 };
 
 // The names of a directory that an upper directory takes part in, in a stable order (overlay_listing.cc).
@@ -179,5 +178,4 @@ struct OverlayState {
   void DeadDirectory(const Found& found, const struct stat& last);
 };
 
-bool ValidName(std::string_view name);
 }  // namespace wolffia
