@@ -163,8 +163,11 @@ Result<Served> Serve(const OverlayfsOptions& options, Sources sources) {
                                      std::move(mount.fuse));
   // Mounted is only what answers.
   struct stat st{};
-  if (server && stat(mountpoint.c_str(), &st) == 0)
+  if (server && stat(mountpoint.c_str(), &st) == 0) {
+    if (auto proc = OpenAt(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY); proc && options.threaded)
+      (*server)->FollowClients(std::move(*proc));
     return Served{*std::move(server), std::move(mount.keeper)};
+  }
   auto failed =
       server ? FailErrno("the file system does not answer") : std::unexpected(std::move(server.error()));
   (void)UnmountFuse(mountpoint);

@@ -120,7 +120,7 @@ Result<RunningContainer> StartContainer(const Context& context, const Store& sto
   if (p.lower != nullptr) TRY(running.server.Serve(TRY(launcher.AwaitFuse())));
   StartedRecord record{launcher.child().pid(), getpid(), context.now()};
   TRY(ContainerStore(store).WriteStarted(container.record.id, record));
-  TRY(launcher.AwaitReady());
+  running.server.FollowClients(TRY(launcher.AwaitReady()));
   TRY(launcher.Go());
   running.child = launcher.TakeChild();
   running.user_namespace = launcher.TakeUserNamespace();

@@ -18,6 +18,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <span>
 
 #include "engine/runtime/child_state.h"
 
@@ -28,21 +29,20 @@ constexpr int kLastCapability = 63;  // the kernel says EINVAL at the first that
 
 constexpr int kServed[] = {kFuseFd, kMemoryFd};
 
-// With the first `fds` of kServed.
-bool Send(const ChildMessage& message, size_t fds = 0) {
+bool Send(const ChildMessage& message, std::span<const int> fds = {}) {
   iovec data{const_cast<ChildMessage*>(&message), sizeof message};
   msghdr header{};
   header.msg_iov = &data;
   header.msg_iovlen = 1;
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof kServed)] = {};
-  if (fds > 0) {
+  if (!fds.empty()) {
     header.msg_control = control;
-    header.msg_controllen = CMSG_SPACE(fds * sizeof(int));
+    header.msg_controllen = CMSG_SPACE(fds.size_bytes());
     cmsghdr* c = CMSG_FIRSTHDR(&header);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(fds * sizeof(int));
-    memcpy(CMSG_DATA(c), kServed, fds * sizeof(int));
+    c->cmsg_len = CMSG_LEN(fds.size_bytes());
+    memcpy(CMSG_DATA(c), fds.data(), fds.size_bytes());
   }
   ssize_t n;
   do n = sendmsg(kChildSocket, &header, MSG_NOSIGNAL);
@@ -118,9 +118,9 @@ StepOutcome Do(ChildState&, const step::NewKeyring&) {
 }
 
 StepOutcome Do(ChildState&, const step::SendFuse& s) {
-  size_t fds = s.memory ? 2 : 1;
+  const std::span fds(kServed, s.memory ? 2 : 1);
   if (!Send({.kind = ChildMessage::kFuse}, fds)) return Failed(errno);
-  for (size_t i = 0; i < fds; i++) close(kServed[i]);
+  for (int fd : fds) close(fd);
   return {};
 }
 
@@ -158,7 +158,9 @@ StepOutcome Do(ChildState&, const step::HideMemory&) {
 }
 
 StepOutcome Do(ChildState&, const step::AwaitGo&) {
-  if (!Send({.kind = ChildMessage::kReady})) return Failed(errno);
+  const int proc = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (!Send({.kind = ChildMessage::kReady}, std::span(&proc, proc < 0 ? 0 : 1))) return Failed(errno);
+  if (proc >= 0) close(proc);
   Await(ChildMessage::kGo);
   return {};
 }

@@ -7,7 +7,7 @@
 //   -----                                    ------
 //   waits (AwaitMaps)                  <--   kMaps     uid_map and gid_map are written
 //   kFuse + descriptors (SendFuse)     -->   serves the lower, or the whole root
-//   kReady (AwaitGo)                   -->   writes started.json
+//   kReady + its /proc (AwaitGo)       -->   may look at where its processes run
 //                                      <--   kGo
 //   close-on-exec of the socket        -->   end of file: it runs
 //   kFailed{step, errno, detail}       -->   at any point instead; then it exits

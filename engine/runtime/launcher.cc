@@ -66,9 +66,9 @@ Result<Launcher::Served> Launcher::AwaitFuse() {
   return served;
 }
 
-Result<> Launcher::AwaitReady() {
-  TRY(Receive(ChildMessage::kReady));
-  return {};
+Result<Fd> Launcher::AwaitReady() {
+  Packet packet = TRY(Receive(ChildMessage::kReady));
+  return packet.fds.empty() ? Fd() : std::move(packet.fds[0]);
 }
 
 Result<> Launcher::Go() {

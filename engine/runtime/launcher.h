@@ -23,7 +23,7 @@ class Launcher {
     Fd memory;  // the tmpfs of a FUSE upper in memory
   };
   Result<Served> AwaitFuse();  // of a layered root
-  Result<> AwaitReady();       // the root stands
+  Result<Fd> AwaitReady();     // the root stands; its /proc, if there is one
   Result<> Go();               // the command has been executed
 
   const Child& child() const { return child_; }

@@ -67,6 +67,11 @@ Result<> RootServer::Serve(Launcher::Served descriptors) {
   return {};
 }
 
+void RootServer::FollowClients(Fd proc) {
+  if (lower_server_ != nullptr) lower_server_->FollowClients(std::move(proc));
+  if (overlay_server_ != nullptr) overlay_server_->FollowClients(std::move(proc));
+}
+
 void RootServer::Stop() {
   overlay_server_.reset();
 }

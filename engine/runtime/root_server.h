@@ -23,6 +23,7 @@ class RootServer {
   // counters, and an upper on the disk, with what a crash left there put right.
   Result<> Prepare(const Context& context, const Store& store, const ContainerRecord& record);
   Result<> Serve(Launcher::Served descriptors);
+  void FollowClients(Fd proc);  // of the container, if it has one (client_follower.h)
   // The container has ended. Nobody writes to its upper afterwards.
   void Stop();
 

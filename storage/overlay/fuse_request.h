@@ -32,8 +32,7 @@ struct FuseRequest {
   const char* body = nullptr;             // after the header
   size_t size = 0;                        // of the body
   uint32_t init_flags = 0;                // of the flags that we added to the handshake, those that hold
-  class RequestReader* reader = nullptr;  // and the turn of the thread that serves this, for LetOthersRead
-  uint64_t turn = 0;
+  class RequestReader* reader = nullptr;  // of the session, for OthersCanRead
 
   template <typename T>
   const T& As() const {  // CheckRequest has seen that it is there

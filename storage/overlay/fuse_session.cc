@@ -101,8 +101,8 @@ struct FuseSession::State {
 
   std::mutex mutex;  // guards what follows; a leaf
   std::condition_variable ended;
-  std::array<pthread_t, kMaxFuseThreads> threads{};
-  std::array<bool, kMaxFuseThreads> running{};
+  std::array<pthread_t, kMaxFuseThreads + 1> threads{};
+  std::array<bool, kMaxFuseThreads + 1> running{};
   int started = 0;
   int alive = 0;
   bool stopped = false;    // Stop has been here
@@ -119,20 +119,22 @@ struct FuseSession::State {
   struct Launch {
     std::shared_ptr<State> state;
     int slot;
+    RequestReader::Role role;
   };
 
-  static int AddThread(const std::shared_ptr<State>& state);
+  static int AddThread(const std::shared_ptr<State>& state, RequestReader::Role role);
   static void* ThreadMain(void* argument);
-  void Serve(const std::shared_ptr<State>& self);
-  void Process(RequestBuffer& buffer, size_t size, uint64_t turn);
+  void Serve(const std::shared_ptr<State>& self, RequestReader::Role role);
+  void Process(RequestBuffer& buffer, size_t size);
   void Handshake(const FuseRequest& request);
 };
 
 // 0, or an errno. No thread is added once the last slot is taken or the session ends.
-int FuseSession::State::AddThread(const std::shared_ptr<State>& state) {
+int FuseSession::State::AddThread(const std::shared_ptr<State>& state, RequestReader::Role role) {
   std::lock_guard lock(state->mutex);
-  if (state->started >= state->options.threads || state->stopping) return 0;
-  auto* launch = new (std::nothrow) Launch{state, state->started};
+  const int limit = state->options.threads + (role == RequestReader::Role::kFollower ? 1 : 0);
+  if (state->started >= limit || state->stopping) return 0;
+  auto* launch = new (std::nothrow) Launch{state, state->started, role};
   if (launch == nullptr) return ENOMEM;
   sigset_t blocked, before;
   sigfillset(&blocked);
@@ -158,7 +160,7 @@ int FuseSession::State::AddThread(const std::shared_ptr<State>& state) {
 void* FuseSession::State::ThreadMain(void* argument) {
   std::unique_ptr<Launch> launch(static_cast<Launch*>(argument));
   State& state = *launch->state;
-  state.Serve(launch->state);
+  state.Serve(launch->state, launch->role);
   std::lock_guard lock(state.mutex);
   state.running[static_cast<size_t>(launch->slot)] = false;
   if (--state.alive == 0 && state.abandoned) state.Close();
@@ -166,29 +168,32 @@ void* FuseSession::State::ThreadMain(void* argument) {
   return nullptr;
 }
 
-void FuseSession::State::Serve(const std::shared_ptr<State>& self) {
+void FuseSession::State::Serve(const std::shared_ptr<State>& self, RequestReader::Role role) {
   RequestBuffer buffer;
   if (!buffer.valid()) return;
-  while (uint64_t turn = reader->Take()) {
+  while (uint64_t turn = reader->Take(role)) {
     while (reader->Has(turn)) {
-      ssize_t size = reader->Read(buffer.bytes(), kBufferSize);
+      ssize_t size = reader->Read(turn, role, buffer.bytes(), kBufferSize);
+      if (size == -EAGAIN) break;
       if (size < static_cast<ssize_t>(sizeof(fuse_in_header))) {
-        reader->Pass(turn);  // unmounted, or the descriptor is of no more use: the others see it, too
+        reader->Finish();  // unmounted, or the descriptor is of no more use
         return;
       }
-      uint32_t opcode = reinterpret_cast<const fuse_in_header*>(buffer.bytes())->opcode;
+      const auto& header = *reinterpret_cast<const fuse_in_header*>(buffer.bytes());
+      const uint32_t opcode = header.opcode;
       if (opcode < kFuseOpcodes) counts->by_opcode[opcode].fetch_add(1, std::memory_order_relaxed);
       // The handshake is done by one thread alone; libfuse has no lock around it.
       bool brief = opcode == FUSE_INIT || opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET;
-      if (!brief && reader->Alone()) AddThread(self);
-      reader->Begin(turn, opcode);
-      Process(buffer, static_cast<size_t>(size), turn);
-      reader->End(turn, opcode);
+      if (!brief && reader->Alone()) AddThread(self, RequestReader::Role::kAny);
+      RequestReader::Service service = reader->Begin(turn, role, header);
+      Process(buffer, static_cast<size_t>(size));
+      reader->End(service);
+      if (reader->WantsFollower()) AddThread(self, RequestReader::Role::kFollower);
     }
   }
 }
 
-void FuseSession::State::Process(RequestBuffer& buffer, size_t size, uint64_t turn) {
+void FuseSession::State::Process(RequestBuffer& buffer, size_t size) {
   FuseRequest request;
   request.fd = fd;
   request.header = reinterpret_cast<const fuse_in_header*>(buffer.bytes());
@@ -196,7 +201,6 @@ void FuseSession::State::Process(RequestBuffer& buffer, size_t size, uint64_t tu
   request.size = size - sizeof(fuse_in_header);
   request.init_flags = init_flags.load(std::memory_order_relaxed);
   request.reader = &*reader;
-  request.turn = turn;
   if (int error = CheckRequest(request); error != 0) {
     if (NeedsReply(request)) Reply(request, error);
   } else if (options.intercept == nullptr || !options.intercept(userdata.get(), request)) {
@@ -245,7 +249,7 @@ Result<std::unique_ptr<FuseSession>> FuseSession::Start(const fuse_lowlevel_ops&
     return Fail(Code::kIo, "start a FUSE session: out of memory", ENOMEM);
   (void)fuse_fd.Release();  // the session closes it
   state->reader.emplace(state->fd, state->stopping);
-  if (int error = State::AddThread(state); error != 0) return FailErrno("start a FUSE thread", error);
+  if (int error = State::AddThread(state, RequestReader::Role::kAny); error != 0) return FailErrno("start a FUSE thread", error);
   return std::unique_ptr<FuseSession>(new FuseSession(std::move(state)));
 }
 
@@ -267,7 +271,7 @@ void FuseSession::Stop() {
   auto deadline = std::chrono::steady_clock::now() + kStopPatience;
   while (state.alive > 0 && std::chrono::steady_clock::now() < deadline) {
     // Again and again: a signal that comes just before the wait starts is lost.
-    for (size_t i = 0; i < kMaxFuseThreads; ++i)
+    for (size_t i = 0; i < state.running.size(); ++i)
       if (state.running[i]) pthread_kill(state.threads[i], kKickSignal);
     state.ended.wait_for(lock, kKickInterval);
   }
@@ -280,6 +284,10 @@ void FuseSession::Stop() {
       pthread_join(state.threads[i], nullptr);
   }
   if (!state.abandoned) state.Close();
+}
+
+void FuseSession::FollowClients(Fd proc) {
+  state_->reader->FollowClients(std::move(proc));
 }
 
 std::vector<FuseCounter> FuseSession::Counters() const {

@@ -50,6 +50,9 @@ class FuseSession {
   ~FuseSession();
   void Stop();  // idempotent
   void Wait();  // until the file system has been unmounted, or another thread called Stop
+  // From now on one more thread may follow the process that asks from processor to processor
+  // (client_follower.h, which says what `proc` is). Once.
+  void FollowClients(Fd proc);
   std::vector<FuseCounter> Counters() const;
 
  private:

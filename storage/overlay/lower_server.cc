@@ -226,6 +226,7 @@ class Server : public LowerServer {
  public:
   explicit Server(std::unique_ptr<FuseSession> session) : session_(std::move(session)) {}
   void Stop() override { session_->Stop(); }
+  void FollowClients(Fd proc) override { session_->FollowClients(std::move(proc)); }
   std::vector<FuseCounter> Counters() const override { return session_->Counters(); }
 
  private:

@@ -31,6 +31,7 @@ class LowerServer {
   virtual ~LowerServer() = default;
   // Ends the session (outstanding requests fail with ENOTCONN) and joins the threads. Idempotent.
   virtual void Stop() = 0;
+  virtual void FollowClients(Fd proc) = 0;  // FuseSession::FollowClients
   virtual std::vector<FuseCounter> Counters() const = 0;
 };
 

@@ -84,6 +84,7 @@ class Server : public OverlayServer {
   explicit Server(std::unique_ptr<FuseSession> session) : session_(std::move(session)) {}
   void Stop() override { session_->Stop(); }
   void Wait() override { session_->Wait(); }
+  void FollowClients(Fd proc) override { session_->FollowClients(std::move(proc)); }
   std::vector<FuseCounter> Counters() const override { return session_->Counters(); }
 
  private:

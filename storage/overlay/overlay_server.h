@@ -27,6 +27,7 @@ class OverlayServer {
   virtual ~OverlayServer() = default;
   virtual void Stop() = 0;  // ends the session and joins the threads. Idempotent
   virtual void Wait() = 0;  // until it has been unmounted
+  virtual void FollowClients(Fd proc) = 0;  // FuseSession::FollowClients
   virtual std::vector<FuseCounter> Counters() const = 0;
 };
 

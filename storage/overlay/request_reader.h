@@ -1,4 +1,4 @@
-// RequestReader: which of a session's threads reads /dev/fuse, and how it waits.
+// RequestReader: which of a session's threads reads /dev/fuse.
 //
 // One thread at a time has the turn. It reads a request, serves it itself if that kind of request is quick,
 // and reads the next one: nobody else is woken up. It passes the turn on before it serves what may take long
@@ -6,11 +6,13 @@
 // thread that is held up with the turn in its hands (a network file system that hangs) loses it to another
 // one after kPatience.
 //
-// Waiting: a process that waits for an answer mostly asks again at once. So the reader looks for the next
-// request for up to kSpin before it sleeps, because waking it costs more than the request, above all in a
-// virtual machine. It does so only while that pays: not after a wait that was longer, and not while anybody
-// else wants the processor.
+// While one process asks for one thing after the other, the turn belongs to a thread that follows this process
+// from processor to processor (client_follower.h), until the requests end, become large or come from several
+// processes, or until that thread makes no progress. The less it was worth, the longer it waits for the next
+// time.
 #pragma once
+
+#include <linux/fuse.h>
 
 #include <array>
 #include <atomic>
@@ -20,6 +22,7 @@
 #include <cstdint>
 #include <mutex>
 
+#include "storage/overlay/client_follower.h"
 #include "storage/overlay/fuse_counters.h"
 #include "storage/overlay/fuse_request.h"
 
@@ -27,49 +30,87 @@ namespace wolffia {
 
 class RequestReader {
  public:
+  using Clock = std::chrono::steady_clock;
+  enum class Role { kAny, kFollower };
+
   // `fd` becomes non-blocking. `stopping` ends Take after a Wake, and Read after a signal.
   RequestReader(int fd, const std::atomic<bool>& stopping);
 
+  // From now on processes are followed. `proc`: as in client_follower.h.
+  void FollowClients(Fd proc) { follower_.UseProc(std::move(proc)); }
+  // True once: when a thread for Role::kFollower is of use for the first time.
+  bool WantsFollower();
+
   // Waits for the turn. Returns a ticket, 0 if the session stops.
-  uint64_t Take();
+  uint64_t Take(Role role);
   bool Has(uint64_t ticket) const { return ticket_.load(std::memory_order_acquire) == ticket; }
-  // Bytes of the request; 0 or a negative errno: there will be no other one. For the thread with the turn.
-  ssize_t Read(void* buffer, size_t size);
+  // Bytes of the request; -EAGAIN: the turn is gone; 0 or another negative errno: there will be no other
+  // request. For the thread with the turn.
+  ssize_t Read(uint64_t ticket, Role role, void* buffer, size_t size);
+
   // What comes before and after serving the request that Read gave. Begin passes the turn on if it must.
-  void Begin(uint64_t ticket, uint32_t opcode);
-  void End(uint64_t ticket, uint32_t opcode);
+  struct Service {
+    uint64_t ticket = 0;
+    Role role = Role::kAny;
+    uint32_t opcode = 0;
+    uint32_t pid = 0;
+    Clock::time_point begun;
+  };
+  Service Begin(uint64_t ticket, Role role, const fuse_in_header& request);
+  void End(const Service& service);
+
   void Pass(uint64_t ticket);
+  // There will be no other request: nobody gets a turn any more.
+  void Finish();
   // Whether nobody waits for the turn.
   bool Alone() const { return waiting_.load(std::memory_order_relaxed) == 0; }
   void Wake();
 
  private:
-  using Clock = std::chrono::steady_clock;
-  bool Spin(Clock::time_point start);
+  enum class Follower { kNone, kWanted, kStarting, kWaiting, kLeading };
+
+  bool AwaitAny(std::unique_lock<std::mutex>& lock);
+  bool AwaitFollowing(std::unique_lock<std::mutex>& lock);
+  bool Over() const { return finished_ || stopping_; }
   bool IsQuick(uint32_t opcode) const;
+  bool Observe(const fuse_in_header& request, Role role, Clock::time_point now);
+  void Follow(const Service& service);
+  // Under mutex_. `paid`: it was of use while it lasted.
+  void StopFollowing(bool paid);
+  void PassLocked(uint64_t ticket);
 
   const int fd_;
   const std::atomic<bool>& stopping_;
+  ClientFollower follower_;
 
-  std::mutex mutex_;  // a leaf
+  std::mutex mutex_;  // a leaf; guards what follows
   std::condition_variable turn_;
-  bool taken_ = false;                 // under mutex_
-  uint64_t last_ticket_ = 0;           // under mutex_
-  std::atomic<uint64_t> ticket_ = 0;   // of the thread that has the turn
-  std::atomic<int> waiting_ = 0;       // threads in Take
+  std::condition_variable follow_;
+  bool taken_ = false;
+  bool finished_ = false;
+  uint64_t last_ticket_ = 0;
+  uint64_t followed_from_ = 0;  // requests_ when the follower got the turn
+  Clock::time_point follow_after_{};
+  Clock::duration pause_{};  // before following again
+
+  std::atomic<Follower> state_ = Follower::kNone;  // written under mutex_, but for kWanted
+  std::atomic<bool> follower_sleeps_ = false;      // because nobody asks for anything
+  std::atomic<uint64_t> ticket_ = 0;               // of the thread that has the turn
+  std::atomic<int> waiting_ = 0;                   // threads of Role::kAny in Take
   std::atomic<bool> active_ = false;   // requests have come lately: one that waits looks after the reader
   std::atomic<bool> serving_ = false;  // the thread with the turn serves a request
   std::atomic<uint64_t> requests_ = 0;
   std::array<std::atomic<uint8_t>, kFuseOpcodes> slow_{};  // by opcode: so many more are taken for slow
 
   // Of the thread with the turn.
-  Clock::duration spin_{};
-  int crowded_ = 0;     // spins that are left out because somebody else wanted the processor
-  int successive_ = 0;  // requests that came without a pause
+  int successive_ = 0;   // requests that came without a pause
+  uint32_t client_ = 0;  // who asked last
+  int alone_ = 0;        // so many small requests came from it alone, each soon after the answer before
+  Clock::time_point answered_{};
 };
 
-// For whoever causes requests while serving one, and waits until they have been answered. False: there is no
-// other thread that would answer them.
-bool LetOthersRead(const FuseRequest& request);
+// For whoever causes requests while serving one, and waits until they have been answered: whether there is
+// another thread that will take the turn for them.
+bool OthersCanRead(const FuseRequest& request);
 
 }  // namespace wolffia

@@ -52,7 +52,7 @@ void SiblingReadahead::Before(const FuseRequest& read, const LowerTree& tree) {
   auto node = static_cast<uint32_t>(read.header->nodeid - 1);
   if (Run* run = RunOf(node)) {
     run->last = node;
-    if (LetOthersRead(read)) StoreAfter(*run, read, tree);
+    if (OthersCanRead(read)) StoreAfter(*run, read, tree);
   } else {
     runs_[oldest_++ % runs_.size()] = {.last = node, .stored = node + 1, .batch = kFirstBatch};
   }
