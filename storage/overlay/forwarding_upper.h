@@ -18,7 +18,9 @@ class ForwardingUpper : public UpperStore {
   UpperIds ids() const override { return store_->ids(); }
   uint64_t device() const override { return store_->device(); }
 
-  Sys<UpperObject> Look(int dirfd, const char* name) override { return store_->Look(dirfd, name); }
+  Sys<UpperObject> Look(int dirfd, const char* name, const Seen* seen) override {
+    return store_->Look(dirfd, name, seen);
+  }
   Sys<UpperObject> LookAt(int fd) override { return store_->LookAt(fd); }
   Sys<std::string> ReadLink(int dirfd, const char* name, const UpperObject& object) override {
     return store_->ReadLink(dirfd, name, object);

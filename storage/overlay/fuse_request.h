@@ -29,10 +29,9 @@ inline constexpr size_t kShortSetxattrIn = 8;
 struct FuseRequest {
   int fd = -1;  // of /dev/fuse
   const fuse_in_header* header = nullptr;
-  const char* body = nullptr;             // after the header
-  size_t size = 0;                        // of the body
-  uint32_t init_flags = 0;                // of the flags that we added to the handshake, those that hold
-  class RequestReader* reader = nullptr;  // of the session, for OthersCanRead
+  const char* body = nullptr;  // after the header
+  size_t size = 0;             // of the body
+  uint32_t init_flags = 0;     // of the flags that we added to the handshake, those that hold
 
   template <typename T>
   const T& As() const {  // CheckRequest has seen that it is there

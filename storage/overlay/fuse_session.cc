@@ -200,7 +200,6 @@ void FuseSession::State::Process(RequestBuffer& buffer, size_t size) {
   request.body = buffer.bytes() + sizeof(fuse_in_header);
   request.size = size - sizeof(fuse_in_header);
   request.init_flags = init_flags.load(std::memory_order_relaxed);
-  request.reader = &*reader;
   if (int error = CheckRequest(request); error != 0) {
     if (NeedsReply(request)) Reply(request, error);
   } else if (options.intercept == nullptr || !options.intercept(userdata.get(), request)) {
@@ -249,7 +248,8 @@ Result<std::unique_ptr<FuseSession>> FuseSession::Start(const fuse_lowlevel_ops&
     return Fail(Code::kIo, "start a FUSE session: out of memory", ENOMEM);
   (void)fuse_fd.Release();  // the session closes it
   state->reader.emplace(state->fd, state->stopping);
-  if (int error = State::AddThread(state, RequestReader::Role::kAny); error != 0) return FailErrno("start a FUSE thread", error);
+  if (int error = State::AddThread(state, RequestReader::Role::kAny); error != 0)
+    return FailErrno("start a FUSE thread", error);
   return std::unique_ptr<FuseSession>(new FuseSession(std::move(state)));
 }
 

@@ -31,7 +31,7 @@ class HostUpper final : public UpperStore {
   uint64_t device() const override { return device_; }
 
   // --- upper_look.cc ---
-  Sys<UpperObject> Look(int dirfd, const char* name) override;
+  Sys<UpperObject> Look(int dirfd, const char* name, const Seen* seen = nullptr) override;
   Sys<UpperObject> LookAt(int fd) override;
   Sys<Fd> OpenDirectory(int dirfd, const char* name) override;
   Sys<Fd> OpenFile(int dirfd, const char* name) override;

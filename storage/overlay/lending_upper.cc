@@ -47,7 +47,7 @@ class LendingUpper final : public ForwardingUpper {
   using ForwardingUpper::ForwardingUpper;
 
   // --- Looking: under the lock, so that no widened mode is seen ---
-  Sys<UpperObject> Look(int dirfd, const char* name) override {
+  Sys<UpperObject> Look(int dirfd, const char* name, const Seen*) override {
     return LookPatiently({dirfd, name}, [&] { return store_->Look(dirfd, name); });
   }
   Sys<UpperObject> LookAt(int fd) override {

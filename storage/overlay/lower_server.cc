@@ -10,7 +10,6 @@
 
 #include "storage/overlay/fuse_reply.h"
 #include "storage/overlay/lower_tree.h"
-#include "storage/overlay/sibling_readahead.h"
 
 namespace wolffia {
 namespace {
@@ -19,7 +18,6 @@ namespace {
 struct Served {
   explicit Served(LowerTree t) : tree(std::move(t)) {}
   LowerTree tree;
-  SiblingReadahead readahead;
   bool stateless_directories = false;  // set by Init, before any other request
 };
 Served& ServedBy(fuse_req_t req) {
@@ -215,13 +213,6 @@ fuse_lowlevel_ops OperationsFor(const LowerTree& tree) {
   return ops;
 }
 
-// Answers nothing, but sees READs first.
-bool Intercept(void* served, const FuseRequest& request) {
-  auto& s = *static_cast<Served*>(served);
-  if (request.header->opcode == FUSE_READ) s.readahead.Before(request, s.tree);
-  return false;
-}
-
 class Server : public LowerServer {
  public:
   explicit Server(std::unique_ptr<FuseSession> session) : session_(std::move(session)) {}
@@ -244,7 +235,6 @@ Result<std::unique_ptr<LowerServer>> LowerServer::Start(std::shared_ptr<const Lo
                                                         Fd fuse_fd, FuseCounts* counts) {
   FuseSessionOptions options;
   options.counts = counts;
-  options.intercept = Intercept;
   options.init_flags = kSharedInitFlags;
   auto served = std::make_shared<Served>(LowerTree(std::move(lower), std::move(ids)));
   fuse_lowlevel_ops ops = OperationsFor(served->tree);

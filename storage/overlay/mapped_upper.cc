@@ -14,7 +14,9 @@ class MappedUpper final : public ForwardingUpper {
       : ForwardingUpper(std::move(store)), owners_(std::move(owners)) {}
 
   // --- What shows owners ---
-  Sys<UpperObject> Look(int dirfd, const char* name) override { return Shown(store_->Look(dirfd, name)); }
+  Sys<UpperObject> Look(int dirfd, const char* name, const Seen* seen) override {
+    return Shown(store_->Look(dirfd, name, seen));
+  }
   Sys<UpperObject> LookAt(int fd) override { return Shown(store_->LookAt(fd)); }
 
   // --- What keeps owners ---

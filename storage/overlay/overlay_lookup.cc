@@ -31,7 +31,17 @@ Sys<Found> OverlayState::FindName(const DirectoryRef& directory, std::string_vie
   if (!ValidName(name)) return SysFail(name.size() > 255 ? ENAMETOOLONG : EINVAL);
   if (directory.node != nullptr && directory.node->in_upper) {
     SharedFd fd = TRY(DirectoryFd(*directory.node));
-    UpperObject object = TRY(upper->Look(fd->get(), std::string(name).c_str()));
+    const std::string text(name);
+    UpperStore::Seen seen{.absent = true};
+    if (fstatat(fd->get(), text.c_str(), &seen.st, AT_SYMLINK_NOFOLLOW) == 0)
+      seen.absent = false;
+    else if (errno != ENOENT)
+      return SysFail();
+    if (NodePtr known = seen.absent ? nullptr : nodes.FindHost(seen.st.st_ino);
+        known != nullptr && known->linked_origin == 0 && known->parent == directory.node &&
+        known->name == name)
+      return Found{std::move(known), kNoLower, seen.st};
+    UpperObject object = TRY(upper->Look(fd->get(), text.c_str(), &seen));
     if (object.kind == UpperObject::Kind::kWhiteout) return Found{};
     if (object.kind != UpperObject::Kind::kAbsent) return NodeFor(directory, name, std::move(object));
   }
@@ -181,7 +191,7 @@ Sys<int64_t> CountSubdirectories(OverlayState& state, Node& node) {
 
 }  // namespace
 
-Sys<struct stat> OverlayState::StatNode(Node& node) {
+Sys<struct stat> OverlayState::StatNode(Node& node, const struct stat* host) {
   if (!node.in_upper) {
     struct stat st = node.directory && node.orphan ? node.object.st : TRY(lower->Stat(node.lower));
     st.st_ino = node.shown_ino;
@@ -191,10 +201,14 @@ Sys<struct stat> OverlayState::StatNode(Node& node) {
       st.st_nlink -= std::min<nlink_t>(st.st_nlink, node.lost_links);
     return st;
   }
-  SharedFd hold;
-  UpperSpot spot = TRY(SpotOf(node, &hold));
   struct stat st;
-  if (fstatat(spot.dirfd, spot.name, &st, AT_SYMLINK_NOFOLLOW) < 0) return SysFail();
+  if (host != nullptr) {
+    st = *host;
+  } else {
+    SharedFd hold;
+    UpperSpot spot = TRY(SpotOf(node, &hold));
+    if (fstatat(spot.dirfd, spot.name, &st, AT_SYMLINK_NOFOLLOW) < 0) return SysFail();
+  }
   const struct stat& shown = node.object.st;
   st.st_mode = shown.st_mode;
   st.st_uid = shown.st_uid;
@@ -220,7 +234,8 @@ Sys<struct stat> OverlayState::StatOf(uint64_t nodeid) {
 }
 
 Sys<struct stat> OverlayState::StatFound(const Found& found) {
-  return found.node != nullptr ? StatNode(*found.node) : lower->Stat(found.lower);
+  if (found.node == nullptr) return lower->Stat(found.lower);
+  return StatNode(*found.node, found.host ? &*found.host : nullptr);
 }
 
 void OverlayState::CountLookup(const Found& found) {

@@ -57,6 +57,7 @@ bool MadeAtOnce(const OverlayState& state, const NewObject& object) {
 struct Made {
   Fd fd;  // of a regular file or a directory
   uint64_t host_ino = 0;
+  std::optional<struct stat> host;  // of what needs no second look
 };
 
 Sys<Made> MakeObject(OverlayState& state, const UpperSpot& at, NewObject& object, bool hides_directory) {
@@ -65,7 +66,7 @@ Sys<Made> MakeObject(OverlayState& state, const UpperSpot& at, NewObject& object
     if (fd) {
       struct stat st;
       if (fstat(fd->get(), &st) < 0) return SysFail();
-      return Made{*std::move(fd), st.st_ino};
+      return Made{*std::move(fd), st.st_ino, st};
     }
     if (fd.error() != EEXIST) return SysFail(fd.error());
   }
@@ -86,25 +87,35 @@ Sys<Made> MakeObject(OverlayState& state, const UpperSpot& at, NewObject& object
   return Made{std::move(fd), host_ino};
 }
 
-Sys<NodePtr> NodeOfNew(OverlayState& state, const NodePtr& parent, std::string_view name,
-                       const NewObject& object, Made& made) {
+// Without a parent it has no name: `name` is the one in work/.
+Sys<Entry> EntryOfNew(OverlayState& state, const NodePtr& parent, std::string_view name,
+                      const NewObject& object, Made& made) {
   auto node = std::make_shared<Node>();
   node->nodeid = state.nodes.NewNodeid();
   node->directory = S_ISDIR(object.ownership.mode);
   node->in_upper = true;
+  node->orphan = parent == nullptr;
   node->parent = parent;
   node->name = name;
   node->host_ino = made.host_ino;
   node->shown_ino = state.lower->UpperIno(state.upper->device(), made.host_ino);
+  if (made.host) {
+    node->object.kind = node->directory ? UpperObject::Kind::kDirectory : UpperObject::Kind::kFile;
+    node->object.st = *made.host;
+    node->object.st.st_uid = object.ownership.uid;
+    node->object.st.st_gid = object.ownership.gid;
+  }
   if (node->directory) node->subdirectories = 0;
   KnowXattrs(*node, object);
   // What an entry that was forgotten in disorder may have left behind under this host inode.
   if (NodePtr stale = state.nodes.FindHost(made.host_ino)) state.nodes.SetHostIno(stale, 0);
   node = state.nodes.Add(std::move(node));
-  TRY(state.Refresh(*node));
+  if (!made.host) TRY(state.Refresh(*node));
   if (made.fd && S_ISREG(object.ownership.mode)) state.files.Put(node->nodeid, std::move(made.fd));
   if (made.fd && node->directory) state.directories.Put(node->nodeid, std::move(made.fd));
-  return node;
+  struct stat st = TRY(state.StatNode(*node, made.host ? &*made.host : nullptr));
+  node->lookups.fetch_add(1);
+  return Entry{node->nodeid, st};
 }
 
 Sys<> CheckFree(OverlayState& state, Node& parent, SharedFd directory, std::string_view name) {
@@ -138,12 +149,9 @@ Sys<Entry> OverlayTree::MakeNode(uint64_t parent_id, std::string_view name, cons
     if (s.quota.active()) s.quota.GiveInode();
     return SysFail(made.error());
   }
-  NodePtr node = TRY(NodeOfNew(s, parent, name, object, *made));
   parent->changes.fetch_add(1);
-  if (node->directory && parent->subdirectories >= 0) ++parent->subdirectories;
-  struct stat st = TRY(s.StatNode(*node));
-  node->lookups.fetch_add(1);
-  return Entry{node->nodeid, st};
+  if (S_ISDIR(wanted.mode) && parent->subdirectories >= 0) ++parent->subdirectories;
+  return EntryOfNew(s, parent, name, object, *made);
 }
 
 Sys<Entry> OverlayTree::MakeTemporary(uint64_t parent_id, mode_t mode, const Caller& caller) {
@@ -160,19 +168,7 @@ Sys<Entry> OverlayTree::MakeTemporary(uint64_t parent_id, mode_t mode, const Cal
     if (s.quota.active()) s.quota.GiveInode();
     return SysFail(made.error());
   }
-  auto node = std::make_shared<Node>();
-  node->nodeid = s.nodes.NewNodeid();
-  node->in_upper = node->orphan = true;
-  node->name = std::move(name);
-  node->host_ino = made->host_ino;
-  KnowXattrs(*node, object);
-  node->shown_ino = s.lower->UpperIno(s.upper->device(), made->host_ino);
-  node = s.nodes.Add(std::move(node));
-  TRY(s.Refresh(*node));
-  s.files.Put(node->nodeid, std::move(made->fd));
-  struct stat st = TRY(s.StatNode(*node));
-  node->lookups.fetch_add(1);
-  return Entry{node->nodeid, st};
+  return EntryOfNew(s, nullptr, name, object, *made);
 }
 
 Sys<Entry> OverlayTree::Link(uint64_t nodeid, uint64_t parent_id, std::string_view name) {

@@ -95,7 +95,8 @@ struct DirectoryRef {
 // What a name leads to: a Node, or something purely lower, or nothing.
 struct Found {
   NodePtr node;
-  LowerId lower = kNoLower;  // where there is no Node
+  LowerId lower = kNoLower;              // where there is no Node
+  std::optional<struct stat> host = {};  // of a Node in the upper: what the host has just said
   bool exists() const { return node != nullptr || lower != kNoLower; }
   uint64_t nodeid() const { return node != nullptr ? node->nodeid : uint64_t{lower} + 1; }
 };
@@ -145,7 +146,8 @@ struct OverlayState {
   Sys<Found> NodeFor(const DirectoryRef& directory, std::string_view name, UpperObject object);
   // What the kernel is told of a node, Node or not.
   Sys<struct stat> StatOf(uint64_t nodeid);
-  Sys<struct stat> StatNode(Node& node);
+  // `host`: what the host has just said of it, so that it is not asked again.
+  Sys<struct stat> StatNode(Node& node, const struct stat* host = nullptr);
   Sys<struct stat> StatFound(const Found& found);
   void CountLookup(const Found& found);
   Sys<SharedFd> DirectoryFd(Node& directory);  // in the upper

@@ -91,16 +91,17 @@ Sys<> LoseLowerName(OverlayState& state, const Found& found) {
   return {};
 }
 
-Sys<> UnlinkUpper(OverlayState& state, const NodePtr& parent, const UpperSpot& at, const NodePtr& file) {
+// `links`: how many names the file has.
+Sys<> UnlinkUpper(OverlayState& state, const NodePtr& parent, const UpperSpot& at, const NodePtr& file,
+                  nlink_t links) {
   bool whiteout = state.NeedsWhiteout(*parent, at.name);
   bool own_place =
       file->linked_origin == 0 && !file->orphan && file->parent == parent && file->name == at.name;
   if (!own_place) {
     TRY(whiteout ? state.upper->PutWhiteout(at) : state.upper->Unlink(at));
   } else {
-    struct stat before = TRY(state.StatNode(*file));
     std::string orphan = TRY(state.upper->MakeOrphan(at, whiteout));
-    file->spare_name = before.st_nlink > 1;
+    file->spare_name = links > 1;
     state.MakeNameless(*file, std::move(orphan));
   }
   state.AfterUnlink(file);
@@ -138,7 +139,7 @@ Sys<> OverlayTree::Unlink(uint64_t parent_id, std::string_view name) {
           if (found.node->linked_origin != 0 &&
               TRY(s.upper->Look(at.dirfd, at.name)).kind == UpperObject::Kind::kAbsent)
             TRY(s.upper->LinkPending(found.node->linked_origin, at));
-          TRY(UnlinkUpper(s, parent, at, found.node));
+          TRY(UnlinkUpper(s, parent, at, found.node, st.st_nlink));
           s.DropUnused(found.node);
         }
         return {};

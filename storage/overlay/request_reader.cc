@@ -17,8 +17,8 @@ constexpr uint8_t kSlowRequests = 32;
 // So many requests without a pause come from more than one process.
 constexpr int kSuccessive = 16;
 
-// A process is followed after so many small requests, each within kSoon of the answer before. Fewer would cost more
-// to follow than they gain.
+// A process is followed after so many small requests, each within kSoon of the answer before. Fewer would
+// cost more to follow than they gain.
 constexpr int kFollowAfter = 6;
 constexpr auto kSoon = std::chrono::microseconds(300);
 // The follower without a request for so long gives its turn back.
@@ -224,10 +224,6 @@ void RequestReader::Follow(const Service& service) {
   active_ = true;  // somebody looks after the follower from the start
   PassLocked(service.ticket);
   follow_.notify_one();
-}
-
-bool OthersCanRead(const FuseRequest& request) {
-  return request.reader != nullptr && !request.reader->Alone();
 }
 
 }  // namespace wolffia

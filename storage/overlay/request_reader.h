@@ -6,10 +6,10 @@
 // thread that is held up with the turn in its hands (a network file system that hangs) loses it to another
 // one after kPatience.
 //
-// While one process asks for one thing after the other, the turn belongs to a thread that follows this process
-// from processor to processor (client_follower.h), until the requests end, become large or come from several
-// processes, or until that thread makes no progress. The less it was worth, the longer it waits for the next
-// time.
+// While one process asks for one thing after the other, the turn belongs to a thread that follows this
+// process from processor to processor (client_follower.h), until the requests end, become large or come from
+// several processes, or until that thread makes no progress. The less it was worth, the longer it waits for
+// the next time.
 #pragma once
 
 #include <linux/fuse.h>
@@ -108,9 +108,5 @@ class RequestReader {
   int alone_ = 0;        // so many small requests came from it alone, each soon after the answer before
   Clock::time_point answered_{};
 };
-
-// For whoever causes requests while serving one, and waits until they have been answered: whether there is
-// another thread that will take the turn for them.
-bool OthersCanRead(const FuseRequest& request);
 
 }  // namespace wolffia

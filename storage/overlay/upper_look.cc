@@ -43,11 +43,16 @@ void ApplyOverride(std::string_view text, UpperObject* object) {
 
 }  // namespace
 
-Sys<UpperObject> HostUpper::Look(int dirfd, const char* name) {
+Sys<UpperObject> HostUpper::Look(int dirfd, const char* name, const Seen* seen) {
   if (!overrides() && std::string_view(name).starts_with(kDotWhiteout)) return UpperObject{};
-  struct stat st;
-  if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-    if (errno != ENOENT) return SysFail();
+  Seen now;
+  if (seen == nullptr) {
+    now.absent = fstatat(dirfd, name, &now.st, AT_SYMLINK_NOFOLLOW) < 0;
+    if (now.absent && errno != ENOENT) return SysFail();
+    seen = &now;
+  }
+  const struct stat& st = seen->st;
+  if (seen->absent) {
     UpperObject absent;
     if (!overrides() && HasDotFile(dirfd, name)) absent.kind = UpperObject::Kind::kWhiteout;
     return absent;

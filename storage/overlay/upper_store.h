@@ -108,7 +108,13 @@ class UpperStore {
   virtual uint64_t device() const = 0;
 
   // --- Looking ---
-  virtual Sys<UpperObject> Look(int dirfd, const char* name) = 0;  // kAbsent is an answer, not an error
+  // What fstatat(2) has just said of a name, so that it is not asked again.
+  struct Seen {
+    bool absent = false;
+    struct stat st{};
+  };
+  // kAbsent is an answer, not an error.
+  virtual Sys<UpperObject> Look(int dirfd, const char* name, const Seen* seen = nullptr) = 0;
   virtual Sys<UpperObject> LookAt(int fd) = 0;  // of an open object: the root, a staged one
   virtual Sys<Fd> OpenDirectory(int dirfd, const char* name) = 0;  // O_RDONLY, never through a link
   virtual Sys<Fd> OpenFile(int dirfd, const char* name) = 0;       // regular on the host: O_RDWR

@@ -125,6 +125,7 @@ Served ServeInNamespace(const ServedMount<Server>& what, const std::string& moun
   } else {
     auto server = what.start(std::move(mounted->fds[0]));
     EXPECT_TRUE(server) << server.error().what;
+    if (auto proc = Open("/proc", O_RDONLY | O_DIRECTORY)) (*server)->FollowClients(std::move(*proc));
     EXPECT_TRUE(SendPacket(socket, "go"));
     if (outside) outside(**server, socket);
     auto report = ReceivePacket(socket);
