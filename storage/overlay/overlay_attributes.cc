@@ -64,7 +64,7 @@ Sys<struct stat> ChangeDead(OverlayState& state, uint64_t nodeid, const SetAttri
   std::unique_lock lock(state.tree_lock);
   NodePtr node = state.nodes.Find(nodeid);
   if (node == nullptr || !node->directory || !node->orphan || node->in_upper) return SysFail(ENOENT);
-  struct stat& st = node->object.st;
+  struct stat& st = node->directory->last;
   if (request.mode) st.st_mode = (st.st_mode & S_IFMT) | (*request.mode & 07777);
   if (request.uid) st.st_uid = *request.uid;
   if (request.gid) st.st_gid = *request.gid;
@@ -105,7 +105,7 @@ Sys<> ChangeInode(OverlayState& state, Node& node, const SetAttributesRequest& r
   if (request.mode) TRY(ChangeModeOfAcl(state, node, *change.mode));
   SharedFd hold;
   UpperSpot spot = TRY(state.SpotOf(node, &hold));
-  TRY(state.upper->SetAttributes(spot, node.object, change));
+  TRY(state.upper->SetAttributes(spot, node.Object(), change));
   return state.Refresh(node);
 }
 
@@ -122,7 +122,7 @@ Sys<> ChangeMode(OverlayState& state, Node& node, mode_t mode) {
   UpperSpot spot = TRY(state.SpotOf(node, &hold));
   AttributeChange change;
   change.mode = mode & 07777;
-  TRY(state.upper->SetAttributes(spot, node.object, change));
+  TRY(state.upper->SetAttributes(spot, node.Object(), change));
   return state.Refresh(node);
 }
 

@@ -136,7 +136,7 @@ Sys<NodePtr> PlaceCopy(OverlayState& state, uint64_t nodeid, const CopySource& s
       return SysFail(ESTALE);
     KeepTimes keep(*state.upper, directory->get());
     TRY(state.upper->Place(std::move(staged), spot));
-    parent->changes.fetch_add(1);
+    parent->directory->changes.fetch_add(1);
   }
   KnowXattrs(*node, state.LikeLower(source.id, source.st));
   node->in_upper = true;
@@ -185,8 +185,8 @@ Sys<NodePtr> OverlayState::CopyUpDirectory(uint64_t nodeid) {
     uint64_t host_ino = staged.host_ino();
     KeepTimes keep(*upper, parent->get());
     TRY(upper->Place(std::move(staged), spot));
-    node.parent->changes.fetch_add(1);
-    node.subdirectories = static_cast<int64_t>(st.st_nlink) - 2;
+    node.parent->directory->changes.fetch_add(1);
+    node.directory->subdirectories = static_cast<int64_t>(st.st_nlink) - 2;
     node.in_upper = true;
     nodes.SetHostIno(missing.back(), host_ino);
     KnowXattrs(node, object);

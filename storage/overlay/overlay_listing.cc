@@ -54,7 +54,7 @@ uint64_t HashOf(const uint64_t key[2], std::string_view name) {
 Sys<std::shared_ptr<const Listing>> ReadNames(OverlayState& state, Node& node) {
   auto listing = std::make_shared<Listing>();
   listing->nodeid = node.nodeid;
-  listing->changes = node.changes;
+  listing->changes = node.directory->changes;
   SharedFd fd = TRY(state.DirectoryFd(node));
   for (UpperStore::Name& entry : TRY(state.upper->List(fd->get()))) {
     if (node.lower != kNoLower && state.lower->Lookup(node.lower, entry.name) != kNoLower)
@@ -76,7 +76,7 @@ Sys<std::shared_ptr<const Listing>> ListingOf(OverlayState& state, Node& node, u
     std::lock_guard lock(state.listings_lock);
     for (auto at = state.listings.begin(); at != state.listings.end(); ++at) {
       if ((*at)->nodeid != node.nodeid) continue;
-      if (offset == 0 && (*at)->changes != node.changes) break;
+      if (offset == 0 && (*at)->changes != node.directory->changes) break;
       state.listings.splice(state.listings.begin(), state.listings, at);
       return state.listings.front();
     }
@@ -97,7 +97,7 @@ class Reader {
   Sys<> Read(uint64_t nodeid, uint64_t offset) {
     if (directory_.node != nullptr && directory_.node->in_upper) {
       listing_ = TRY(ListingOf(state_, *directory_.node, offset));
-      outdated_ = listing_->changes != directory_.node->changes;
+      outdated_ = listing_->changes != directory_.node->directory->changes;
     }
     if (offset == 0 && !TakeSelf(".", nodeid, 1)) return {};
     if (offset <= 1 && !TakeSelf("..", ParentOf(nodeid), 2)) return {};

@@ -62,11 +62,12 @@ Sys<NodePtr> OverlayState::LinkedNode(LowerId id) {
   if (st.st_nlink <= 1 || !linked.contains(st.st_ino)) return NodePtr();
   auto node = std::make_shared<Node>();
   UpperSpot spot = upper->LinkedSpot(st.st_ino, &node->name);
-  node->object = TRY(upper->Look(spot.dirfd, spot.name));
+  UpperObject object = TRY(upper->Look(spot.dirfd, spot.name));
   node->linked_origin = st.st_ino;
   node->nodeid = uint64_t{id} + 1;
   node->in_upper = true;
-  node->host_ino = node->object.st.st_ino;
+  node->host_ino = object.st.st_ino;
+  node->object = KeptObject(std::move(object));
   node->shown_ino = st.st_ino;
   return nodes.Add(std::move(node));
 }
@@ -81,7 +82,7 @@ Sys<Found> OverlayState::NodeFor(const DirectoryRef& directory, std::string_view
   node->name = name;
   node->shown_ino = object.origin != 0 ? object.origin : lower->UpperIno(upper->device(), object.st.st_ino);
   if (object.kind == UpperObject::Kind::kDirectory) {
-    node->directory = true;
+    node->directory = std::make_unique<DirectoryFacts>();
     LowerId below = kNoLower;
     if (object.opaque) {
     } else if (!object.redirect.empty()) {
@@ -104,7 +105,7 @@ Sys<Found> OverlayState::NodeFor(const DirectoryRef& directory, std::string_view
       node->name = name;
     }
   }
-  node->object = std::move(object);
+  node->object = KeptObject(std::move(object));
   // A directory keeps the number of what shines through it. (Not if an upper that was not made here shows one
   // lower directory twice.)
   bool own_number = node->lower != kNoLower && nodes.Find(uint64_t{node->lower} + 1) == nullptr;
@@ -159,7 +160,7 @@ Sys<> OverlayState::Refresh(Node& node) {
                                                          : TRY(upper->Look(spot.dirfd, spot.name));
   if (object.kind == UpperObject::Kind::kAbsent) return SysFail(ENOENT);
   uint64_t host_ino = object.st.st_ino;
-  node.object = std::move(object);
+  node.object = KeptObject(std::move(object));
   // A symlink that has got an override is another inode on the host.
   if (host_ino != node.host_ino)
     if (NodePtr self = nodes.Find(node.nodeid)) nodes.SetHostIno(self, host_ino);
@@ -193,7 +194,7 @@ Sys<int64_t> CountSubdirectories(OverlayState& state, Node& node) {
 
 Sys<struct stat> OverlayState::StatNode(Node& node, const struct stat* host) {
   if (!node.in_upper) {
-    struct stat st = node.directory && node.orphan ? node.object.st : TRY(lower->Stat(node.lower));
+    struct stat st = node.directory && node.orphan ? node.directory->last : TRY(lower->Stat(node.lower));
     st.st_ino = node.shown_ino;
     if (node.directory && node.orphan)
       st.st_nlink = 0;
@@ -209,7 +210,7 @@ Sys<struct stat> OverlayState::StatNode(Node& node, const struct stat* host) {
     UpperSpot spot = TRY(SpotOf(node, &hold));
     if (fstatat(spot.dirfd, spot.name, &st, AT_SYMLINK_NOFOLLOW) < 0) return SysFail();
   }
-  const struct stat& shown = node.object.st;
+  const auto& shown = node.object.st;
   st.st_mode = shown.st_mode;
   st.st_uid = shown.st_uid;
   st.st_gid = shown.st_gid;
@@ -218,8 +219,9 @@ Sys<struct stat> OverlayState::StatNode(Node& node, const struct stat* host) {
   if (node.directory && options.static_nlink) {
     st.st_nlink = 1;
   } else if (node.directory) {
-    if (node.subdirectories < 0) node.subdirectories = TRY(CountSubdirectories(*this, node));
-    st.st_nlink = static_cast<nlink_t>(2 + node.subdirectories);
+    if (node.directory->subdirectories < 0)
+      node.directory->subdirectories = TRY(CountSubdirectories(*this, node));
+    st.st_nlink = static_cast<nlink_t>(2 + node.directory->subdirectories);
   } else if (node.linked_origin != 0) {
     st.st_nlink = st.st_nlink - 1 + TRY(upper->PendingLinks(node.linked_origin));
   } else if (node.orphan) {
@@ -287,7 +289,7 @@ Sys<std::string> OverlayTree::ReadLink(uint64_t nodeid) {
   if (!S_ISLNK(node->object.st.st_mode)) return SysFail(EINVAL);
   SharedFd hold;
   UpperSpot spot = TRY(s.SpotOf(*node, &hold));
-  return s.upper->ReadLink(spot.dirfd, spot.name, node->object);
+  return s.upper->ReadLink(spot.dirfd, spot.name, node->Object());
 }
 
 Sys<std::unique_ptr<OverlayTree>> OverlayTree::Make(std::unique_ptr<LowerSource> lower,

@@ -14,13 +14,14 @@ namespace {
 // The directory's default ACL; "" if it has none. Asked for once.
 Sys<std::string> DefaultAcl(OverlayState& state, Node& directory) {
   if (!state.options.acl || !state.options.xattrs) return std::string();
-  if (!directory.default_acl) {
+  std::optional<std::string>& known = directory.directory->default_acl;
+  if (!known) {
     SharedFd hold;
     UpperSpot spot = TRY(state.SpotOf(directory, &hold));
-    auto value = state.upper->GetXattr(spot, directory.object, kDefaultAcl);
-    directory.default_acl = value ? *std::move(value) : std::string();
+    auto value = state.upper->GetXattr(spot, directory.Object(), kDefaultAcl);
+    known = value ? *std::move(value) : std::string();
   }
-  return *directory.default_acl;
+  return *known;
 }
 
 // Owner, mode and ACLs that a new node of this caller has in this directory.
@@ -92,7 +93,7 @@ Sys<Entry> EntryOfNew(OverlayState& state, const NodePtr& parent, std::string_vi
                       const NewObject& object, Made& made) {
   auto node = std::make_shared<Node>();
   node->nodeid = state.nodes.NewNodeid();
-  node->directory = S_ISDIR(object.ownership.mode);
+  if (S_ISDIR(object.ownership.mode)) node->directory = std::make_unique<DirectoryFacts>();
   node->in_upper = true;
   node->orphan = parent == nullptr;
   node->parent = parent;
@@ -100,12 +101,11 @@ Sys<Entry> EntryOfNew(OverlayState& state, const NodePtr& parent, std::string_vi
   node->host_ino = made.host_ino;
   node->shown_ino = state.lower->UpperIno(state.upper->device(), made.host_ino);
   if (made.host) {
+    const Ownership& own = object.ownership;
     node->object.kind = node->directory ? UpperObject::Kind::kDirectory : UpperObject::Kind::kFile;
-    node->object.st = *made.host;
-    node->object.st.st_uid = object.ownership.uid;
-    node->object.st.st_gid = object.ownership.gid;
+    node->object.st = {made.host->st_mode, own.uid, own.gid, 0};
   }
-  if (node->directory) node->subdirectories = 0;
+  if (node->directory) node->directory->subdirectories = 0;
   KnowXattrs(*node, object);
   // What an entry that was forgotten in disorder may have left behind under this host inode.
   if (NodePtr stale = state.nodes.FindHost(made.host_ino)) state.nodes.SetHostIno(stale, 0);
@@ -149,8 +149,8 @@ Sys<Entry> OverlayTree::MakeNode(uint64_t parent_id, std::string_view name, cons
     if (s.quota.active()) s.quota.GiveInode();
     return SysFail(made.error());
   }
-  parent->changes.fetch_add(1);
-  if (S_ISDIR(wanted.mode) && parent->subdirectories >= 0) ++parent->subdirectories;
+  parent->directory->changes.fetch_add(1);
+  if (S_ISDIR(wanted.mode) && parent->directory->subdirectories >= 0) ++parent->directory->subdirectories;
   return EntryOfNew(s, parent, name, object, *made);
 }
 
@@ -197,7 +197,7 @@ Sys<Entry> OverlayTree::Link(uint64_t nodeid, uint64_t parent_id, std::string_vi
     TRY(s.upper->Link(from, to));
     if (node->object.host_link) TRY(s.Refresh(*node));  // it has become another inode on the host
   }
-  parent->changes.fetch_add(1);
+  parent->directory->changes.fetch_add(1);
   Found found{node, kNoLower};
   struct stat st = TRY(s.StatNode(*node));
   s.CountLookup(found);

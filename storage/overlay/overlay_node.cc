@@ -30,6 +30,32 @@ bool LookupCounts::Any(LowerId id) const {
   return page < pages_.size() && pages_[page] && (*pages_[page])[id % kPage] != 0;
 }
 
+KeptObject::KeptObject(UpperObject object)
+    : st{object.st.st_mode, object.st.st_uid, object.st.st_gid, object.st.st_rdev},
+      kind(object.kind),
+      host_link(object.host_link),
+      overridden(object.overridden),
+      opaque(object.opaque),
+      origin(object.origin) {
+  if (!object.redirect.empty()) redirect = std::make_unique<std::string>(std::move(object.redirect));
+}
+
+UpperObject KeptObject::Full(uint64_t host_ino) const {
+  UpperObject object;
+  object.kind = kind;
+  object.st.st_mode = st.st_mode;
+  object.st.st_uid = st.st_uid;
+  object.st.st_gid = st.st_gid;
+  object.st.st_rdev = st.st_rdev;
+  object.st.st_ino = host_ino;
+  object.host_link = host_link;
+  object.overridden = overridden;
+  object.opaque = opaque;
+  if (redirect) object.redirect = *redirect;
+  object.origin = origin;
+  return object;
+}
+
 NodePtr NodeTable::Find(uint64_t nodeid) const {
   std::lock_guard lock(lock_);
   auto at = nodes_.find(nodeid);
@@ -39,20 +65,20 @@ NodePtr NodeTable::Find(uint64_t nodeid) const {
 NodePtr NodeTable::FindHost(uint64_t host_ino) const {
   std::lock_guard lock(lock_);
   auto at = by_host_.find(host_ino);
-  return at == by_host_.end() ? nullptr : at->second;
+  return at == by_host_.end() ? nullptr : nodes_.at(at->second);
 }
 
 NodePtr NodeTable::Add(NodePtr node) {
   std::lock_guard lock(lock_);
   if (node->host_ino != 0) {
     // Two lookups of one file at the same time: the first one's Node is the Node.
-    auto [at, added] = by_host_.try_emplace(node->host_ino, node);
-    if (!added) return at->second;
+    auto [at, added] = by_host_.try_emplace(node->host_ino, node->nodeid);
+    if (!added) return nodes_.at(at->second);
   }
   auto [at, added] = nodes_.try_emplace(node->nodeid, node);
   // A directory that is forgotten and looked up again is not taken for what it was when its names were
   // listed.
-  if (added) node->changes = (generation_ += uint64_t{1} << 32);
+  if (added && node->directory) node->directory->changes = (generation_ += uint64_t{1} << 32);
   if (!added && node->host_ino != 0) by_host_.erase(node->host_ino);
   if (added && node->parent) node->parent->children.fetch_add(1);
   return at->second;
@@ -62,7 +88,7 @@ void NodeTable::SetHostIno(const NodePtr& node, uint64_t host_ino) {
   std::lock_guard lock(lock_);
   if (node->host_ino != 0) by_host_.erase(node->host_ino);
   node->host_ino = host_ino;
-  if (host_ino != 0) by_host_[host_ino] = node;
+  if (host_ino != 0) by_host_[host_ino] = node->nodeid;
 }
 
 void NodeTable::Remove(const NodePtr& node) {
@@ -84,7 +110,7 @@ Sys<> OverlayState::Start() {
   auto root = std::make_shared<Node>();
   root->nodeid = OverlayTree::kRoot;
   root->lower = kLowerRoot;
-  root->directory = true;
+  root->directory = std::make_unique<DirectoryFacts>();
   struct stat lower_root = TRY(lower->Stat(kLowerRoot));
   root->shown_ino = lower_root.st_ino;
   if (upper != nullptr) {
@@ -94,7 +120,7 @@ Sys<> OverlayState::Start() {
     struct stat host;
     if (fstat(fd.get(), &host) < 0) return SysFail();
     root_fd = std::make_shared<const Fd>(std::move(fd));
-    root->object = TRY(upper->LookAt(upper->rootfd()));
+    root->object = KeptObject(TRY(upper->LookAt(upper->rootfd())));
     root->host_ino = host.st_ino;
     if (root->object.opaque) root->lower = kNoLower;
     for (uint64_t origin : TRY(upper->ListLinked())) {
@@ -122,8 +148,8 @@ Sys<> OverlayState::Start() {
                              .gid = lower_root.st_gid,
                              .atime = lower_root.st_atim,
                              .mtime = lower_root.st_mtim};
-      TRY(upper->SetAttributes({upper->rootfd(), "."}, root->object, change));
-      root->object = TRY(upper->LookAt(upper->rootfd()));
+      TRY(upper->SetAttributes({upper->rootfd(), "."}, root->Object(), change));
+      root->object = KeptObject(TRY(upper->LookAt(upper->rootfd())));
     }
   }
   return {};
@@ -193,7 +219,7 @@ Sys<NodePtr> OverlayState::NodeOf(uint64_t nodeid) {
     node->lower = missing.back().first;
     node->nodeid = uint64_t{node->lower} + 1;
     struct stat st = TRY(lower->Stat(node->lower));
-    node->directory = S_ISDIR(st.st_mode);
+    if (S_ISDIR(st.st_mode)) node->directory = std::make_unique<DirectoryFacts>();
     node->shown_ino = st.st_ino;
     node->parent = parent;
     node->name = std::move(missing.back().second);

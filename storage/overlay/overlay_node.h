@@ -16,13 +16,44 @@ namespace wolffia {
 struct Node;
 using NodePtr = std::shared_ptr<Node>;
 
+// What a Node keeps of an UpperObject: not what the host is asked for anew. There may be a million of them.
+struct KeptObject {
+  KeptObject() = default;
+  explicit KeptObject(UpperObject object);
+  UpperObject Full(uint64_t host_ino) const;
+
+  struct {
+    mode_t st_mode = 0;
+    uid_t st_uid = 0;
+    gid_t st_gid = 0;
+    dev_t st_rdev = 0;
+  } st;
+  UpperObject::Kind kind = UpperObject::Kind::kAbsent;
+  bool host_link = false;
+  bool overridden = false;
+  bool opaque = false;
+  std::unique_ptr<std::string> redirect;  // null: none
+  uint64_t origin = 0;
+};
+
+// Of a directory alone.
+struct DirectoryFacts {
+  // Its system.posix_acl_default, once it has been asked for ("": it has none). Reset by whoever sets or
+  // removes it.
+  std::optional<std::string> default_acl;
+  std::atomic<uint64_t> changes = 0;  // of its names
+  // In the upper; -1: not counted yet. Counted under the shared lock, by whoever asks first.
+  std::atomic<int64_t> subdirectories = -1;
+  struct stat last{};  // of one that was removed
+};
+
 // An inode that has something in the upper, or has lost its lower name. Fields change under the exclusive
 // tree lock only.
 struct Node {
   uint64_t nodeid = 0;
   LowerId lower =
       kNoLower;  // file: its bytes, until it is copied up. Directory: what shines through. kNoLower: nothing
-  bool directory = false;
+  std::unique_ptr<DirectoryFacts> directory;  // null: it is none
   bool in_upper = false;
   // Where it is in the upper (in_upper), or would be (a lower directory or file with a Node): a name in a
   // directory; or in work/.
@@ -33,22 +64,17 @@ struct Node {
   uint32_t lost_links = 0;     // of a lower file that is not copied up: names that were removed
   uint64_t host_ino = 0;       // in_upper
   uint64_t linked_origin = 0;  // not 0: work/links/<it> is one of its names
-  UpperObject object;  // in_upper: type, ids, mode, rdev, opaque, redirect as of the last look; sizes and
-                       // times are asked for anew
+  KeptObject object;           // in_upper: as of the last look
   uint64_t shown_ino = 0;
   Fd held;  // the host inode that shown_ino comes from, where it has gone from the upper (HoldInode)
-  // A directory's system.posix_acl_default, once it has been asked for ("": it has none). Reset by whoever
-  // sets or removes it.
-  std::optional<std::string> default_acl;
   // What is known of two attributes that every write, or every chmod, would have to look for
   // (overlay_xattr.cc).
   enum class Presence : uint8_t { kUnknown, kAbsent, kPresent };
   std::atomic<Presence> capability = Presence::kUnknown, access_acl = Presence::kUnknown;
-  std::atomic<uint64_t> changes = 0;  // of a directory's names
-  // Of a directory in the upper; -1: not counted yet. Counted under the shared lock, by whoever asks first.
-  std::atomic<int64_t> subdirectories = -1;
   std::atomic<uint64_t> lookups = 0;   // of the kernel; lower nodes count in LookupCounts instead
   std::atomic<uint32_t> children = 0;  // Nodes whose parent this is
+
+  UpperObject Object() const { return object.Full(host_ino); }  // for UpperStore's functions
 };
 
 // Lookup counts of lower nodes, in pages that appear with the first count in them.
@@ -77,10 +103,10 @@ class NodeTable {
  private:
   mutable std::mutex lock_;
   std::unordered_map<uint64_t, NodePtr> nodes_;
-  std::unordered_map<uint64_t, NodePtr> by_host_;  // those in the upper
+  std::unordered_map<uint64_t, uint64_t> by_host_;  // nodeids of those in the upper
   std::atomic<uint64_t> next_nodeid_ = uint64_t{1} << 40;
-  uint64_t generation_ =
-      0;  // of Node::changes: a directory that is looked up again does not take its old listing
+  // Of DirectoryFacts::changes: a directory that is looked up again does not take its old listing.
+  uint64_t generation_ = 0;
 };
 
 // The names of a directory that an upper directory takes part in, in a stable order (overlay_listing.cc).

@@ -69,7 +69,7 @@ void OverlayState::AfterUnlink(const NodePtr& file) {
 void OverlayState::DeadDirectory(const Found& found, const struct stat& last) {
   if (found.node == nullptr) return;
   Node& node = *found.node;
-  node.object.st = last;
+  node.directory->last = last;
   node.in_upper = false;
   nodes.SetHostIno(found.node, 0);
   directories.Drop(node.nodeid);
@@ -131,7 +131,7 @@ Sys<> OverlayTree::Unlink(uint64_t parent_id, std::string_view name) {
         SharedFd directory = TRY(s.DirectoryFd(*parent));
         std::string text(name);
         UpperSpot at{directory->get(), text.c_str()};
-        parent->changes.fetch_add(1);
+        parent->directory->changes.fetch_add(1);
         if (in_lower) {
           TRY(s.upper->PutWhiteout(at));
           TRY(LoseLowerName(s, found));
@@ -165,8 +165,8 @@ Sys<> OverlayTree::RemoveDirectory(uint64_t parent_id, std::string_view name) {
   UpperSpot at{directory->get(), text.c_str()};
   bool whiteout = s.NeedsWhiteout(*parent, name);
   if (found.node == nullptr && s.counts.Any(found.lower)) found.node = TRY(s.NodeOf(found.nodeid()));
-  parent->changes.fetch_add(1);
-  if (parent->subdirectories > 0) --parent->subdirectories;
+  parent->directory->changes.fetch_add(1);
+  if (parent->directory->subdirectories > 0) --parent->directory->subdirectories;
   if (found.node != nullptr && found.node->in_upper) {
     s.HoldInode(*found.node);
     std::string gone = TRY(s.upper->MakeOrphan(at, whiteout));

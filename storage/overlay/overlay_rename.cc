@@ -99,9 +99,9 @@ Sys<> MakeMovable(OverlayState& state, Side& moved, const Side& target) {
   Node& node = *moved.found.node;
   if (node.lower != kNoLower) {
     std::string path = state.lower->PathOf(node.lower);
-    if (node.object.redirect == path) return {};
+    if (node.object.redirect && *node.object.redirect == path) return {};
     TRY(state.upper->SetRedirect(moved.spot(), path));
-    node.object.redirect = std::move(path);
+    node.object.redirect = std::make_unique<std::string>(std::move(path));
   } else if (!node.object.opaque) {
     LowerId below = target.parent->lower;
     if (below != kNoLower) below = state.lower->Lookup(below, target.name);
@@ -121,7 +121,7 @@ void MoveNode(OverlayState& state, const Side& moved, const Side& target) {
 }
 
 void CountDirectories(const Side& side, int change) {
-  if (side.parent->subdirectories >= 0) side.parent->subdirectories += change;
+  if (side.parent->directory->subdirectories >= 0) side.parent->directory->subdirectories += change;
 }
 
 Sys<> ExchangeNames(OverlayState& state, Side& a, Side& b) {
@@ -223,8 +223,8 @@ Sys<> OverlayTree::Rename(uint64_t parent, std::string_view name, uint64_t new_p
         from.directory = TRY(s.DirectoryFd(*from.parent));
         to.directory = TRY(s.DirectoryFd(*to.parent));
         TRY(CheckTypes(s, from, to, flags));
-        from.parent->changes.fetch_add(1);
-        to.parent->changes.fetch_add(1);
+        from.parent->directory->changes.fetch_add(1);
+        to.parent->directory->changes.fetch_add(1);
         return (flags & RENAME_EXCHANGE) != 0 ? ExchangeNames(s, from, to) : MoveName(s, from, to);
       }
     }

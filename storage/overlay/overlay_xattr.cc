@@ -47,7 +47,7 @@ Sys<mode_t> ModeOf(OverlayState& state, uint64_t nodeid) {
 Sys<std::string> XattrOf(OverlayState& state, Node& node, const std::string& name) {
   SharedFd hold;
   UpperSpot spot = TRY(state.SpotOf(node, &hold));
-  return state.upper->GetXattr(spot, node.object, name);
+  return state.upper->GetXattr(spot, node.Object(), name);
 }
 
 // Exclusive tree lock, as all below.
@@ -55,11 +55,11 @@ Sys<> Store(OverlayState& state, Node& node, const std::string& name, std::strin
   if (node.object.host_link) state.HoldInode(node);
   SharedFd hold;
   UpperSpot spot = TRY(state.SpotOf(node, &hold));
-  if (!state.quota.counts_bytes()) return state.upper->SetXattr(spot, node.object, name, value, flags);
+  if (!state.quota.counts_bytes()) return state.upper->SetXattr(spot, node.Object(), name, value, flags);
   // The host may put it into a block of its own.
   const uint64_t room = (value.size() + name.size()) / 4096 * 4096 + 4096;
   TRY(state.quota.TakeBytes(room));
-  auto stored = state.upper->SetXattr(spot, node.object, name, value, flags);
+  auto stored = state.upper->SetXattr(spot, node.Object(), name, value, flags);
   auto bytes = HostBytes(spot.dirfd, spot.name);
   if (bytes) {
     state.quota.Settle(node.host_ino, *bytes, room);
@@ -72,7 +72,7 @@ Sys<> Store(OverlayState& state, Node& node, const std::string& name, std::strin
 Sys<> Erase(OverlayState& state, Node& node, const std::string& name) {
   SharedFd hold;
   UpperSpot spot = TRY(state.SpotOf(node, &hold));
-  return state.upper->RemoveXattr(spot, node.object, name);
+  return state.upper->RemoveXattr(spot, node.Object(), name);
 }
 
 Sys<> EraseIfThere(OverlayState& state, Node& node, const std::string& name) {
@@ -84,7 +84,7 @@ void Remember(Node& node, std::string_view name, bool present) {
   auto presence = present ? Node::Presence::kPresent : Node::Presence::kAbsent;
   if (name == kCapabilityXattr) node.capability = presence;
   if (name == kAccessAcl) node.access_acl = presence;
-  if (name == kDefaultAcl) node.default_acl.reset();
+  if (name == kDefaultAcl && node.directory) node.directory->default_acl.reset();
 }
 
 // As posix_acl_update_mode. First the list, then the mode: a crash between them leaves a mode that is too
@@ -133,10 +133,10 @@ Sys<bool> IsPresent(OverlayState& state, Node& node, const char* name, std::atom
 
 void KnowXattrs(Node& node, const NewObject& object) {
   node.capability = node.access_acl = Node::Presence::kAbsent;
-  node.default_acl = "";
+  if (node.directory) node.directory->default_acl = "";
   for (const auto& [name, value] : object.xattrs) {
     Remember(node, name, true);
-    if (name == kDefaultAcl) node.default_acl = value;
+    if (name == kDefaultAcl && node.directory) node.directory->default_acl = value;
   }
 }
 
@@ -190,7 +190,7 @@ Sys<std::string> OverlayTree::ListXattrs(uint64_t nodeid) {
   if (node != nullptr && node->in_upper) {
     SharedFd hold;
     UpperSpot spot = TRY(s.SpotOf(*node, &hold));
-    names = TRY(s.upper->ListXattrs(spot, node->object));
+    names = TRY(s.upper->ListXattrs(spot, node->Object()));
   } else {
     LowerId id = node != nullptr ? node->lower : TRY(s.PureLower(nodeid));
     if (id != kNoLower && s.lower->shows_xattrs()) names = s.lower->XattrNames(id);

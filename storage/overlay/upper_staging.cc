@@ -146,8 +146,10 @@ Sys<Fd> HostUpper::CreatePlain(const UpperSpot& to, mode_t mode) {
 Sys<> HostUpper::ReplacePlainLink(const UpperSpot& at, const UpperObject& now, NewObject object) {
   object.target = TRY(ReadLink(at.dirfd, at.name, now));
   object.has_times = true;
-  object.atime = now.st.st_atim;
-  object.mtime = now.st.st_mtim;
+  struct stat link;
+  if (fstatat(at.dirfd, at.name, &link, AT_SYMLINK_NOFOLLOW) < 0) return SysFail();
+  object.atime = link.st_atim;
+  object.mtime = link.st_mtim;
   Staged staged = TRY(StageAs(object, true));
   struct stat directory;
   if (fstat(at.dirfd, &directory) < 0) return SysFail();
