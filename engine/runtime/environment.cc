@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/runtime/text_fields.h"
+#include "engine/runtime/word_expansion.h"
 
 namespace wolffia {
 namespace {
@@ -30,6 +31,16 @@ void Environment::SetDefault(std::string_view name, std::string_view value) {
 bool Environment::Has(std::string_view name) const {
   return std::any_of(entries_.begin(), entries_.end(),
                      [&](const std::string& e) { return IsNamed(e, name); });
+}
+
+std::optional<std::string> Environment::Get(std::string_view name) const {
+  for (const std::string& entry : entries_)
+    if (IsNamed(entry, name)) return entry.substr(name.size() + 1);
+  return std::nullopt;
+}
+
+void Environment::Remove(std::string_view name) {
+  std::erase_if(entries_, [&](const std::string& entry) { return IsNamed(entry, name); });
 }
 
 Result<> Environment::Apply(std::string_view entry, const Context& context) {
@@ -67,6 +78,16 @@ Result<> Environment::ApplyFile(std::string_view text, std::string_view name, co
       return Fail(Code::kInvalid, where + ": variable \"" + std::string(variable) + "\" contains whitespace");
     TRY_WITH(Apply(line, context), where);
   }
+  return {};
+}
+
+Result<> Environment::Merge(std::string_view entry) {
+  size_t equals = entry.find('=');
+  if (equals == 0 || equals == std::string_view::npos)
+    return Fail(Code::kInvalid, "\"" + std::string(entry) + "\" must be NAME=WORD");
+  std::string value =
+      TRY(ExpandWord(entry.substr(equals + 1), [this](std::string_view name) { return Get(name); }));
+  Set(entry.substr(0, equals), value);
   return {};
 }
 

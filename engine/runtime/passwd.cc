@@ -51,18 +51,14 @@ Result<> TakeUser(std::string_view wanted, const std::vector<PasswdEntry>& entri
   return {};
 }
 
-Result<> TakeGroup(std::string_view wanted, const std::vector<GroupEntry>& entries, ContainerUser& user) {
+Result<uint32_t> GroupOf(std::string_view wanted, const std::vector<GroupEntry>& entries) {
   auto entry =
       std::find_if(entries.begin(), entries.end(), [&](const GroupEntry& e) { return e.name == wanted; });
-  if (entry != entries.end()) {
-    user.gid = TRY(IdInRange(entry->gid, wanted));
-    return {};
-  }
+  if (entry != entries.end()) return IdInRange(entry->gid, wanted);
   if (!AllDigits(wanted))
     return Fail(Code::kInvalid,
                 "unable to find group " + std::string(wanted) + ": no matching entries in group file");
-  user.gid = TRY(NumberOf(wanted));
-  return {};
+  return NumberOf(wanted);
 }
 
 std::vector<uint32_t> GroupsOf(const std::string& name, uint32_t primary,
@@ -117,12 +113,16 @@ Result<ContainerUser> LookupUser(std::string_view wanted, std::string_view passw
   TRY(TakeUser(parts[0], ParsePasswd(passwd), user, name));
   std::vector<GroupEntry> groups = ParseGroup(group);
   if (parts.size() == 2 && !parts[1].empty())
-    TRY(TakeGroup(parts[1], groups, user));
+    user.gid = TRY(GroupOf(parts[1], groups));
   else if (!name.empty())
     user.additional_gids = GroupsOf(name, user.gid, groups);
   user.gid_in_group =
       std::any_of(groups.begin(), groups.end(), [&](const GroupEntry& e) { return e.gid == user.gid; });
   return user;
+}
+
+Result<uint32_t> LookupGroup(std::string_view wanted, std::string_view group) {
+  return GroupOf(wanted, ParseGroup(group));
 }
 
 }  // namespace wolffia

@@ -41,4 +41,8 @@ struct ContainerUser {
 // passwd file".
 Result<ContainerUser> LookupUser(std::string_view wanted, std::string_view passwd, std::string_view group);
 
+// The gid of a group by name or number. kInvalid: "unable to find group x: no matching entries in group
+// file".
+Result<uint32_t> LookupGroup(std::string_view wanted, std::string_view group);
+
 }  // namespace wolffia
