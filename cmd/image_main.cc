@@ -1,14 +1,11 @@
 // wolffia-image: the verbs that fetch, hash and decompress. Started by wolffia; not for the user's PATH.
+#include "cmd/dispatch.h"
 #include "cmd/verbs.h"
 
 namespace wolffia {
 namespace {
 
-struct Entry {
-  std::string_view verb;
-  VerbFunction function;
-};
-constexpr Entry kEntries[] = {
+constexpr VerbEntry kOwnEntries[] = {
     {"pull", PullVerb},
     {"load", LoadVerb},
     {"system check", SystemCheckVerb},
@@ -17,8 +14,8 @@ constexpr Entry kEntries[] = {
 };
 
 Result<int> Dispatch(const Command& command) {
-  for (const Entry& entry : kEntries)
-    if (entry.verb == command.line.verb->name) return entry.function(command);
+  const std::span<const VerbEntry> lists[] = {kOwnEntries, ImageCopyEntries()};
+  if (VerbFunction function = FindEntry(lists, command.line.verb->name)) return function(command);
   return Fail(Code::kInvalid, "wolffia-image does not execute \"" + std::string(command.line.verb->name) +
                                   "\": start wolffia instead");
 }

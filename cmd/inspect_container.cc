@@ -20,7 +20,7 @@ Value StateOf(const ContainerStatus& status, const RuntimeSpec& spec) {
   bool running = status.state == ContainerState::kRunning;
   return {
       {"OciVersion", spec.oci_version},
-      {"Status", StateName(status.state)},
+      {"Status", StateName(status)},
       {"Running", running},
       {"Paused", false},
       {"Restarting", false},

@@ -1,24 +1,22 @@
 // wolffia: the front end. Links only what starts fast; verbs that need TLS or hashing go on as wolffia-image.
+#include "cmd/dispatch.h"
 #include "cmd/verbs.h"
 
 namespace wolffia {
 namespace {
 
-struct Entry {
-  std::string_view verb;
-  VerbFunction function;
-};
-constexpr Entry kEntries[] = {
-    {"run", RunVerb},   {"create", CreateVerb},   {"start", StartVerb},     {"ps", PsVerb},
-    {"rm", RmVerb},     {"inspect", InspectVerb}, {"images", ImagesVerb},   {"tag", TagVerb},
-    {"rmi", RmiVerb},   {"info", InfoVerb},       {"version", VersionVerb}, {"completion", CompletionVerb},
+constexpr VerbEntry kOwnEntries[] = {
+    {"images", ImagesVerb}, {"tag", TagVerb},         {"rmi", RmiVerb},
+    {"info", InfoVerb},     {"version", VersionVerb}, {"completion", CompletionVerb},
     {"help", HelpVerb},
 };
 
 Result<int> Dispatch(const Command& command) {
   if (command.line.verb->heavy) return BecomeHeavyProgram(command);
-  for (const Entry& entry : kEntries)
-    if (entry.verb == command.line.verb->name) return entry.function(command);
+  const std::span<const VerbEntry> lists[] = {kOwnEntries,     LifecycleEntries(), TerminalEntries(),
+                                              LogsEntries(),   ListsEntries(),     VolumesEntries(),
+                                              HealthEntries(), ServiceEntries()};
+  if (VerbFunction function = FindEntry(lists, command.line.verb->name)) return function(command);
   return Fail(Code::kUnsupported, "the verb " + std::string(command.line.verb->name) + " has no function");
 }
 

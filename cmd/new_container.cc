@@ -32,8 +32,8 @@ Result<MappedIds> MapIds(const RunRequest& request, const HostFacts& host) {
   return ids;
 }
 
-ContainerRecord RecordOf(const Command& command, const RunRequest& request, const RunRoot& root,
-                         const std::string& id) {
+Result<ContainerRecord> RecordOf(const Command& command, const RunRequest& request, const RunRoot& root,
+                                 const std::string& id) {
   ContainerRecord record;
   record.id = id;
   record.name = request.name;
@@ -55,6 +55,16 @@ ContainerRecord RecordOf(const Command& command, const RunRequest& request, cons
   record.labels = root.config.labels;
   for (const auto& [key, value] : request.labels) record.labels[key] = value;
   record.annotations = request.annotations;
+  record.create_command = command.argv;
+  record.create_command.insert(record.create_command.begin(), "wolffia");
+  record.ports.assign(root.config.exposed_ports.begin(), root.config.exposed_ports.end());
+  TRY(FillLifecycle(request, root.config, record));
+  TRY(FillTerminal(request, root.config, record));
+  TRY(FillLog(request, root.config, record));
+  TRY(FillHealth(request, root.config, record));
+  TRY(FillNamespaces(request, root.config, record));
+  TRY(FillProcess(request, root.config, record));
+  TRY(FillVolumes(request, root.config, record));
   return record;
 }
 
@@ -104,7 +114,7 @@ Result<NewContainer> MakeContainer(const Command& command, const NewContainerCom
   HostFacts host = TRY(HostFacts::Gather(command.context));
   MappedIds ids = TRY(MapIds(request, host));
   ContainerStore containers(session.store);
-  ContainerRecord record = RecordOf(command, request, root, RandomHex(32));
+  ContainerRecord record = TRY(RecordOf(command, request, root, RandomHex(32)));
   if (root.rootfs.empty())
     record.upper = TRY(ChooseUpper(command.context, session.store, session.settings, request.storage));
   SpecInputs inputs{.request = request,

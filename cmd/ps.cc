@@ -61,7 +61,7 @@ Value RowOf(const ContainerStatus& status, int64_t now, bool no_trunc,
       {"CreatedAt", LongTime(record.created_ns)},
       {"RunningFor", created},
       {"Status", StatusText(status, now)},
-      {"State", StateName(status.state)},
+      {"State", StateName(status)},
       {"Names", record.name},
       {"Ports", ""},
       {"Labels", std::move(labels)},
@@ -101,7 +101,7 @@ Result<bool> Matches(const Session& session, const Filter& filter, const Contain
   if (filter.key == "name") return record.name.find(filter.value) != std::string::npos;
   if (filter.key == "label") return LabelMatches(record.labels, filter.value);
   if (filter.key == "status")
-    return filter.value == StateName(status.state) ||
+    return filter.value == StateName(status) ||
            (filter.value == "crashed" && status.state == ContainerState::kCrashed);
   if (filter.key == "exited")
     return status.exited && std::to_string(status.exited->exit_code) == filter.value;

@@ -128,6 +128,13 @@ Result<RunRequest> ReadRunFlags(const OptionValues& options, const Settings& set
   request.labels = TRY(ReadPairs(options.List("label"), "--label"));
   request.storage = TRY(ReadStorageOptions(options));
   request.annotations = TRY(ReadPairs(options.List("annotation"), "--annotation"));
+  TRY(ReadLifecycleFlags(options, request));
+  TRY(ReadTerminalFlags(options, request));
+  TRY(ReadLogFlags(options, request));
+  TRY(ReadHealthFlags(options, request));
+  TRY(ReadNamespaceFlags(options, request));
+  TRY(ReadProcessFlags(options, request));
+  TRY(ReadVolumeFlags(options, request));
   return request;
 }
 

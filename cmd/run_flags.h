@@ -3,12 +3,32 @@
 
 #include "cmd/command_line.h"
 #include "engine/config/settings.h"
+#include "engine/oci/image_config.h"
 #include "engine/runtime/run_request.h"
+#include "storage/container_store.h"
 
 namespace wolffia {
 
 // Errors name the flag. `command`: the words after the image.
 Result<RunRequest> ReadRunFlags(const OptionValues& options, const Settings& settings,
                                 std::vector<std::string> command, const std::string& working_directory);
+
+// The flags of one area each (run_flags_<area>.cc), into its part of the request...
+Result<> ReadHealthFlags(const OptionValues& options, RunRequest& request);
+Result<> ReadLifecycleFlags(const OptionValues& options, RunRequest& request);
+Result<> ReadLogFlags(const OptionValues& options, RunRequest& request);
+Result<> ReadNamespaceFlags(const OptionValues& options, RunRequest& request);
+Result<> ReadProcessFlags(const OptionValues& options, RunRequest& request);
+Result<> ReadTerminalFlags(const OptionValues& options, RunRequest& request);
+Result<> ReadVolumeFlags(const OptionValues& options, RunRequest& request);
+
+// ... and from there, with the image, into the container's record.
+Result<> FillHealth(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);
+Result<> FillLifecycle(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);
+Result<> FillLog(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);
+Result<> FillNamespaces(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);
+Result<> FillProcess(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);
+Result<> FillTerminal(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);
+Result<> FillVolumes(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);
 
 }  // namespace wolffia

@@ -1,4 +1,4 @@
-// The three files of a container's directory as bytes: config.json, started.json, exit.json.
+// The files of a container's directory as bytes: config.json, started.json, exit.json, live.json.
 #pragma once
 
 #include <string>
@@ -17,6 +17,8 @@ std::string SerializeStarted(const StartedRecord& record);
 Result<StartedRecord> ParseStarted(std::string_view json, std::string_view where);
 std::string SerializeExit(const ExitRecord& record);
 Result<ExitRecord> ParseExit(std::string_view json, std::string_view where);
+std::string SerializeLive(const LiveRecord& record);
+Result<LiveRecord> ParseLive(std::string_view json, std::string_view where);
 
 // 64 lower-case hexadecimal digits.
 bool IsContainerId(std::string_view text);

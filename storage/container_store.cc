@@ -111,7 +111,11 @@ Result<ContainerStatus> ReadStatus(const Store& store, const std::string& id) {
   auto held = FileLock::IsHeld(store.root(), path + "/lock");
   status.started = ReadCell<StartedRecord>(store, path + "/started.json", ParseStarted);
   status.exited = ReadCell<ExitRecord>(store, path + "/exit.json", ParseExit);
-  if (held && *held)
+  if (held && *held) {
+    status.live = ReadCell<LiveRecord>(store, path + "/live.json", ParseLive);
+    status.phase = status.live ? status.live->phase : Phase::kRunning;
+  }
+  if (status.phase != Phase::kNone && status.phase != Phase::kMounted)
     status.state = ContainerState::kRunning;
   else if (status.exited)
     status.state = ContainerState::kExited;
@@ -158,12 +162,18 @@ Result<> FinishRemoval(const Store& store, const std::string& id, std::string* l
 
 }  // namespace
 
-std::string_view StateName(ContainerState state) {
-  switch (state) {
+std::string_view PhaseName(Phase phase) {
+  static constexpr std::string_view kNames[] = {"",           "running",  "initialized", "paused",
+                                                "restarting", "stopping", "mounted"};
+  return kNames[static_cast<size_t>(phase)];
+}
+
+std::string_view StateName(const ContainerStatus& status) {
+  switch (status.state) {
     case ContainerState::kCreated:
       return "created";
     case ContainerState::kRunning:
-      return "running";
+      return PhaseName(status.phase);
     case ContainerState::kExited:
     case ContainerState::kCrashed:
       return "exited";
@@ -266,6 +276,15 @@ Result<> ContainerStore::WriteExit(const std::string& id, const ExitRecord& reco
   const bool removed_soon = ExistsAt(store_.root(), MarkPath(id));
   return ReplaceFileAt(store_.root(), PathOf(id) + "/exit.json", SerializeExit(record), 0600,
                        removed_soon ? Durability::kVolatile : store_.durability());
+}
+
+Result<> ContainerStore::WriteLive(const std::string& id, const LiveRecord& record) const {
+  return ReplaceFileAt(store_.root(), PathOf(id) + "/live.json", SerializeLive(record), 0600,
+                       Durability::kVolatile);
+}
+
+void ContainerStore::RemoveLive(const std::string& id) const {
+  unlinkat(store_.root(), (PathOf(id) + "/live.json").c_str(), 0);
 }
 
 Result<> ContainerStore::Remove(const std::string& id, std::string* left_over, bool lock_is_ours) const {

@@ -1,6 +1,6 @@
 // Containers on disk. A container is a directory; its state is derived from a lock and two files, never
 // stored: running = its lock is held; exited = exit.json exists; crashed = only started.json exists; created
-// = neither.
+// = neither. What a running one is at (paused, restarting ...) is in live.json.
 //
 // It is made in staging (tmp/<first 16 digits of its id>/container) with its lock held from the start, and
 // appears by one rename. It is removed by renaming it to tmp/<id>.gone, then its name claim, then its files.
@@ -15,15 +15,18 @@
 
 #include "engine/base/lock.h"
 #include "engine/oci/runtime_spec.h"
+#include "storage/container_parts.h"
 #include "storage/store.h"
 
 namespace wolffia {
 
 enum class ContainerState { kCreated, kRunning, kExited, kCrashed };
-std::string_view StateName(
-    ContainerState state);  // podman's words: "created" "running" "exited"; crashed is "exited"
 
-struct ContainerRecord {  // config.json, immutable
+// What the monitor of a container is at. kMounted: its root stands for cp and the like, and nothing runs.
+enum class Phase { kNone, kRunning, kInitialized, kPaused, kRestarting, kStopping, kMounted };
+std::string_view PhaseName(Phase phase);  // "" "running" "initialized" ...
+
+struct ContainerRecord {  // config.json; changed by container_edit.h only
   std::string id;         // 64 hexadecimal digits
   std::string name;
   std::string image_name;
@@ -39,17 +42,49 @@ struct ContainerRecord {  // config.json, immutable
   std::string network = "none", userns, platform;
   int64_t created_ns = 0;
   std::map<std::string, std::string> labels, annotations;
+
+  bool tty = false, detached = false;   // made by run -d
+  bool stdin_once = false;              // its input ends with the first client's (run -i, not -d)
+  std::string stop_signal = "SIGTERM";  // flag, else the image's STOPSIGNAL
+  int stop_timeout = 10;                // seconds; negative: for ever
+  int timeout = 0;                      // seconds; 0: none
+  std::string restart_policy;           // "" "no" "always" "on-failure" "unless-stopped"
+  int restart_retries = 0;              // of on-failure; 0: no limit
+  LogConfig log;
+  std::optional<HealthConfig> health;
+  std::vector<VolumeUse> volumes;
+  std::vector<SecretUse> secrets;            // data in containers/<id>/secrets/
+  std::string pid_file, monitor_pid_file;    // --pidfile, --conmon-pidfile
+  std::string pid_mode, ipc_mode, uts_mode;  // "" private, "host", "container:<full id>"
+  std::vector<std::string> create_command;   // argv; never values of secrets
+  std::vector<std::string> ports;            // EXPOSE
 };
 
 struct StartedRecord {           // started.json, by the monitor
   int pid = 0, monitor_pid = 0;  // host pids
   int64_t started_ns = 0;
+  int64_t monitor_ticks = 0;  // start time of the monitor, field 22 of /proc/PID/stat
+  std::string boot_id;
+  int restarts = 0;
 };
 
 struct ExitRecord {   // exit.json, by the monitor
   int exit_code = 0;  // as a shell counts it
   int64_t finished_ns = 0;
-  std::string error;  // why it did not start; empty if it ran
+  std::string error;     // why it did not start; empty if it ran
+  bool stopped = false;  // by the user: no policy starts it again
+  bool oom = false;
+  int restarts = 0;
+};
+
+// live.json, by the monitor, while it is not plainly running or has a health check. Counts only while the
+// lock is held.
+struct LiveRecord {
+  Phase phase = Phase::kRunning;
+  std::optional<HealthState> health;
+  int restarts = 0;
+  int64_t next_ns = 0;   // when it is started again, CLOCK_REALTIME
+  int64_t log_lost = 0;  // bytes that a full disk did not take
 };
 
 struct ContainerStatus {
@@ -57,7 +92,13 @@ struct ContainerStatus {
   ContainerState state = ContainerState::kCreated;
   std::optional<StartedRecord> started;
   std::optional<ExitRecord> exited;
+  Phase phase = Phase::kNone;  // kNone unless its lock is held
+  std::optional<LiveRecord> live;
 };
+
+// podman's words: created initialized running paused restarting stopping exited. A crashed one has exited;
+// one that is only mounted is what it was before.
+std::string_view StateName(const ContainerStatus& status);
 
 // A container that was just made, or taken to be started again: its directory has its final name and its lock
 // is held by us, to be donated to the monitor.
@@ -95,6 +136,8 @@ class ContainerStore {
   // A container that is started again has no exit record any more.
   Result<> WriteStarted(const std::string& id, const StartedRecord& record) const;
   Result<> WriteExit(const std::string& id, const ExitRecord& record) const;
+  Result<> WriteLive(const std::string& id, const LiveRecord& record) const;  // not durable
+  void RemoveLive(const std::string& id) const;
 
   // Removes a container that does not run (kBusy if its lock is held): claim, directory. Files that the user
   // does not own (other ids of a kernel upper) give kDenied with os_errno EACCES or EPERM: the caller then

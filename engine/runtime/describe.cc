@@ -112,10 +112,14 @@ struct Describer {
   }
   std::string operator()(const PivotRoot&) const { return "leave the host's root file system"; }
   std::string operator()(const NullStdin&) const { return "read standard input from /dev/null"; }
+  std::string operator()(const OwnStdio& s) const {
+    return "give the standard streams to " + Owner(s.uid, s.gid);
+  }
   std::string operator()(const SetRlimit& s) const {
     return "set " + s.name + " to " + Limit(s.soft) + ":" + Limit(s.hard);
   }
   std::string operator()(const HideMemory&) const { return "forbid tracing"; }
+  std::string operator()(const Hold&) const { return "hold the root file system"; }
   std::string operator()(const AwaitGo&) const { return "wait for the monitor"; }
   std::string operator()(const DropBounding& s) const {
     return "drop the bounding capabilities except " + CapabilitySet(s.keep);

@@ -148,6 +148,15 @@ StepOutcome Do(ChildState&, const step::BecomeRoot& s) {
   return Check(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
 }
 
+// A terminal's side belongs to the user already, and a file of the host's keeps its owner.
+StepOutcome Do(ChildState&, const step::OwnStdio& s) {
+  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    struct stat status;
+    if (fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode)) (void)!fchown(fd, s.uid, s.gid);
+  }
+  return {};
+}
+
 StepOutcome Do(ChildState&, const step::SetRlimit& s) {
   rlimit limit{s.soft, s.hard};
   return Check(setrlimit(static_cast<__rlimit_resource_t>(s.resource), &limit));
@@ -157,12 +166,25 @@ StepOutcome Do(ChildState&, const step::HideMemory&) {
   return Check(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
 }
 
-StepOutcome Do(ChildState&, const step::AwaitGo&) {
+static StepOutcome SayReady() {
   const int proc = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (!Send({.kind = ChildMessage::kReady}, std::span(&proc, proc < 0 ? 0 : 1))) return Failed(errno);
   if (proc >= 0) close(proc);
-  Await(ChildMessage::kGo);
   return {};
+}
+
+// The parent's end of the socket is never used again, but for its closing.
+StepOutcome Do(ChildState&, const step::Hold&) {
+  StepOutcome outcome = SayReady();
+  if (outcome.os_errno != 0) return outcome;
+  Await(ChildMessage::kGo);
+  _exit(0);
+}
+
+StepOutcome Do(ChildState&, const step::AwaitGo&) {
+  StepOutcome outcome = SayReady();
+  if (outcome.os_errno == 0) Await(ChildMessage::kGo);
+  return outcome;
 }
 
 StepOutcome Do(ChildState&, const step::DropBounding& s) {

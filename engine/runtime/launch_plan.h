@@ -32,11 +32,18 @@ struct RootSource {
   bool volatile_upper = false;  // the container is removed when it ends: overlayfs need not sync
 };
 
+// Namespaces of another container, which the child is made in.
+struct JoinTarget {
+  int pidfd = -1;      // of that container's first process
+  uint64_t flags = 0;  // CLONE_NEW*
+};
+
 struct LaunchPlan {
   uint64_t clone_flags = 0;
   IdMaps maps;
   std::vector<LaunchStep> steps;
   int slot_count = 0;  // descriptors that steps hand to later steps
+  std::optional<JoinTarget> join;
 
   // Tests force the failure of every step: this step fails with this errno instead of being done.
   struct Fault {

@@ -118,12 +118,16 @@ struct PivotRoot {};  // and the old root is detached
 struct NullStdin {
   int null_slot = 0;
 };
+struct OwnStdio {  // pipes of the monitor's making become the user's, so that /dev/stdout can be opened
+  uint32_t uid = 0, gid = 0;
+};
 struct SetRlimit {
   std::string name;
   int resource = 0;
   uint64_t soft = 0, hard = 0;
 };
 struct HideMemory {};  // PR_SET_DUMPABLE 0: nothing in the container may trace us until execve
+struct Hold {};        // in place of AwaitGo and all after it: the root stands, nothing is executed
 struct AwaitGo {};     // says that the root stands, waits until the monitor has written started.json
 
 // --- Giving privileges up ---
@@ -167,10 +171,10 @@ using LaunchStep =
                  step::RaiseLoopback, step::BecomeRoot, step::GiveOwner, step::MountOverlay,
                  step::AttachRootfs, step::OpenRoot, step::MountFilesystem, step::BindMount,
                  step::MakeDirectory, step::MakeSymlink, step::WriteSysctl, step::ReadOnlyPath,
-                 step::MaskPath, step::RootAttributes, step::PivotRoot, step::NullStdin, step::SetRlimit,
-                 step::HideMemory, step::AwaitGo, step::DropBounding, step::SetIds, step::ChangeDirectory,
-                 step::SetUmask, step::SetCapabilities, step::NoNewPrivileges, step::InstallSeccomp,
-                 step::CloseDescriptors, step::Execute>;
+                 step::MaskPath, step::RootAttributes, step::PivotRoot, step::NullStdin, step::OwnStdio,
+                 step::SetRlimit, step::HideMemory, step::Hold, step::AwaitGo, step::DropBounding,
+                 step::SetIds, step::ChangeDirectory, step::SetUmask, step::SetCapabilities,
+                 step::NoNewPrivileges, step::InstallSeccomp, step::CloseDescriptors, step::Execute>;
 
 // One line for people: "mount proc on /proc (nosuid,nodev,noexec)". The same words are in errors, in
 // --log-level=debug and in the golden files.

@@ -46,6 +46,13 @@ TEST_F(StoreContainerTest, RecordsSurviveTheDisk) {
   record.annotations = {{"k", "v"}};
   record.created_ns = 1'700'000'000'000'000'001;
   record.userns = "keep-id";
+  record.stop_timeout = -1;
+  record.restart_policy = "on-failure";
+  record.log = {"json-file", "/l", "t", 1 << 20, 3};
+  record.health = HealthConfig{.command = {"CMD", "true"}, .retries = 5, .startup_command = {"x"}};
+  record.volumes = {{"data", "/data", true, {"ro"}}};
+  record.secrets = {{"s", "id", true, "S", 1, 2, 0400}};
+  record.ports = {"80/tcp"};
   ContainerRecord read = Must(ParseContainer(SerializeContainer(record), "x"));
   EXPECT_EQ(SerializeContainer(read), SerializeContainer(record));
   EXPECT_EQ(read.command[2], record.command[2]);
@@ -55,6 +62,22 @@ TEST_F(StoreContainerTest, RecordsSurviveTheDisk) {
   for (const char* bad :
        {"", "[]", "{\"exit_code\":-1}", "{\"exit_code\":4294967296}", "{\"exit_code\":\"0\"}"})
     EXPECT_FALSE(ParseExit(bad, "x")) << bad;
+}
+
+TEST_F(StoreContainerTest, RecordsOfOlderVersionsGetDefaults) {
+  ContainerRecord old = Must(ParseContainer("{\"id\":\"" + std::string(64, 'a') + "\"}", "x"));
+  EXPECT_EQ(old.stop_signal, "SIGTERM");
+  EXPECT_EQ(old.stop_timeout, 10);
+  EXPECT_EQ(old.log, LogConfig());
+  EXPECT_FALSE(old.health);
+  EXPECT_EQ(Must(ParseStarted("{\"pid\":5}", "x")).monitor_ticks, 0);
+  EXPECT_FALSE(Must(ParseExit("{\"exit_code\":5}", "x")).stopped);
+  LiveRecord live{Phase::kPaused, HealthState{"healthy", 2, {{1, 2, 3, "out"}}}, 4, 5, 6};
+  LiveRecord read = Must(ParseLive(SerializeLive(live), "x"));
+  EXPECT_EQ(read.phase, Phase::kPaused);
+  EXPECT_EQ(read.health, live.health);
+  EXPECT_EQ(read.log_lost, 6);
+  EXPECT_FALSE(ParseLive("{\"health\":{\"log\":[1]}}", "x"));
 }
 
 TEST_F(StoreContainerTest, ItsDirectoryIsPrivateAndComplete) {
@@ -87,7 +110,7 @@ TEST_F(StoreContainerTest, StateFollowsFromLockAndFiles) {
   EXPECT_EQ(StateOf(made.id), ContainerState::kCreated);
   ASSERT_TRUE(containers_.WriteStarted(made.id, {.pid = 7, .monitor_pid = 8, .started_ns = 9}));
   EXPECT_EQ(StateOf(made.id), ContainerState::kCrashed);
-  EXPECT_EQ(StateName(ContainerState::kCrashed), "exited");
+  EXPECT_EQ(StateName({.state = ContainerState::kCrashed}), "exited");
   ASSERT_TRUE(containers_.WriteExit(made.id, {.exit_code = 137, .finished_ns = 10, .error = "why"}));
   ContainerStatus status = Must(containers_.Get(made.id));
   EXPECT_EQ(status.state, ContainerState::kExited);

@@ -1,0 +1,1 @@
+target_sources(wolffia-image PRIVATE dispatch_image_copy.cc)

@@ -1,0 +1,9 @@
+#include "cmd/dispatch.h"
+
+namespace wolffia {
+
+std::span<const VerbEntry> HealthEntries() {
+  return {};
+}
+
+}  // namespace wolffia

@@ -1,0 +1,9 @@
+#include "cmd/dispatch.h"
+
+namespace wolffia {
+
+std::span<const VerbEntry> ImageCopyEntries() {
+  return {};
+}
+
+}  // namespace wolffia

@@ -1,0 +1,1 @@
+target_sources(wolffia PRIVATE dispatch_logs.cc)

@@ -1,0 +1,14 @@
+// Verbs of health checks.
+#pragma once
+
+#include <array>
+
+#include "cmd/option.h"
+
+namespace wolffia::table {
+
+using enum OptionKind;
+
+inline constexpr std::array<Verb, 0> kHealthVerbs = {};
+
+}  // namespace wolffia::table

@@ -1,0 +1,54 @@
+// EventLoop: epoll and one timerfd for one thread. It sleeps until a descriptor or the nearest deadline is due,
+// so an idle container costs no wake-up. Callbacks run on the loop's thread and may add, change and remove
+// watches, their own too.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+
+#include "engine/base/fd.h"
+
+namespace wolffia {
+
+class EventLoop {
+ public:
+  using Ready = std::function<void(uint32_t events)>;  // EPOLLIN | ...
+  using Due = std::function<void()>;
+  using TimerId = uint64_t;
+
+  static Result<EventLoop> Create();
+  EventLoop(EventLoop&&) = default;
+  EventLoop& operator=(EventLoop&&) = default;
+
+  // `fd` stays the caller's and must be forgotten before it is closed.
+  Result<> Watch(int fd, uint32_t events, Ready ready);
+  Result<> Change(int fd, uint32_t events);  // 0: keep it, wait for nothing but errors
+  void Forget(int fd);
+
+  TimerId After(int64_t nanoseconds, Due due);  // CLOCK_MONOTONIC
+  void Cancel(TimerId id);                      // one that is due already, or unknown, is no error
+
+  Result<> Run();  // until Stop
+  void Stop() { running_ = false; }
+
+ private:
+  EventLoop() = default;
+  Result<> Dispatch(int timeout_ms);
+  void RunTimers();
+  void Arm();
+
+  struct Timer {
+    TimerId id;
+    Due due;
+  };
+  Fd epoll_, timer_;
+  bool running_ = false;
+  TimerId last_id_ = 0;
+  int64_t armed_ = 0;  // the deadline that timer_ is set to; 0: none
+  std::map<int, std::shared_ptr<Ready>> watches_;
+  std::multimap<int64_t, Timer> timers_;
+};
+
+}  // namespace wolffia

@@ -1,0 +1,1 @@
+# The control socket of a monitor and its clients.

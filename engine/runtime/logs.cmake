@@ -1,0 +1,1 @@
+# Output, logs and events of containers.
