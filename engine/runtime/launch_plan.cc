@@ -5,22 +5,17 @@
 
 #include <algorithm>
 
-#include "engine/runtime/capability.h"
 #include "engine/runtime/kernel_names.h"
 #include "engine/runtime/launch_child.h"
+#include "engine/runtime/launch_process.h"
 #include "engine/runtime/mount_plan.h"
 #include "storage/overlay/lower_server.h"
 
 namespace wolffia {
 namespace {
 
-// execve takes no longer one (MAX_ARG_STRLEN); an image's may be megabytes of colons.
-constexpr size_t kMaxVariable = 128 << 10;
-
 // Directories of an overlay's own in the tmpfs of its upper, and what it makes there for a moment.
 constexpr uint64_t kOwnInodes = 8;
-
-constexpr uint64_t kSysAdmin = uint64_t{1} << 21;  // CAP_SYS_ADMIN
 
 Result<uint64_t> CloneFlags(const RuntimeSpec& spec) {
   uint64_t flags = 0;
@@ -73,16 +68,6 @@ Result<IdMaps> MapsOf(const RuntimeSpec& spec, const HostFacts& host) {
   return maps;
 }
 
-Result<uint64_t> CapabilityBits(const std::vector<std::string>& names) {
-  uint64_t bits = 0;
-  for (const std::string& name : names) {
-    int number = CapabilityNumber(name);
-    if (number < 0) return Fail(Code::kInvalid, "unknown capability \"" + name + "\"");
-    bits |= uint64_t{1} << number;
-  }
-  return bits;
-}
-
 // "net.ipv4.ip_forward" -> "/proc/sys/net/ipv4/ip_forward". As sysctl(8): if the first separator is a slash,
 // dots are parts of names.
 Result<std::string> SysctlPath(const std::string& key, uint64_t clone_flags) {
@@ -106,44 +91,6 @@ Result<std::string> SysctlPath(const std::string& key, uint64_t clone_flags) {
   return "/proc/sys/" + path;
 }
 
-Result<> CheckProcess(const SpecProcess& process, const IdMaps& maps) {
-  if (process.args.empty()) return Fail(Code::kInvalid, "the container has no command");
-  if (process.args[0].empty()) return Fail(Code::kNoCommand, "the container's command is an empty string");
-  if (process.terminal)
-    return Fail(Code::kUnsupported, "process.terminal: this version gives containers no terminal");
-  if (!process.cwd.starts_with('/'))
-    return Fail(Code::kInvalid, "the working directory " + process.cwd + " is not an absolute path");
-  auto check = [](const std::vector<SpecIdMapping>& map, const char* kind, uint32_t id) -> Result<> {
-    if (HostOf(map, id)) return {};
-    return Fail(Code::kUnsupported,
-                std::string(kind) + " " + std::to_string(id) +
-                    " is not mapped in the container's user namespace; give it with --uidmap and "
-                    "--gidmap, or ask for more subordinate ids");
-  };
-  TRY(check(maps.uids, "user", process.user.uid));
-  TRY(check(maps.gids, "group", process.user.gid));
-  if (maps.single) return {};  // the kernel allows no other groups there; the ones of the user stay
-  for (uint32_t gid : process.user.additional_gids) TRY(check(maps.gids, "group", gid));
-  return {};
-}
-
-// The paths that execvp would try, from the container's own PATH.
-std::vector<std::string> Candidates(const SpecProcess& process) {
-  const std::string& program = process.args[0];
-  if (program.find('/') != std::string::npos) return {program};
-  std::string_view path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  for (const std::string& variable : process.env)
-    if (variable.starts_with("PATH=")) path = std::string_view(variable).substr(5, kMaxVariable);
-  std::vector<std::string> candidates;
-  for (;;) {
-    size_t colon = path.find(':');
-    std::string directory(path.substr(0, colon));
-    candidates.push_back((directory.empty() ? "." : directory) + "/" + program);
-    if (colon == std::string_view::npos) return candidates;
-    path.remove_prefix(colon + 1);
-  }
-}
-
 class Builder {
  public:
   Builder(const RuntimeSpec& spec, const HostFacts& host, const RootSource& root, LaunchOptions options)
@@ -161,9 +108,13 @@ class Builder {
     Root();
     Append(std::move(mounts.mounts));
     TRY(Finish(mounts.null_slot));
-    TRY(GiveUpPrivileges());
-    Add(step::CloseDescriptors{});
-    Add(step::Execute{spec_.process.args, spec_.process.env, Candidates(spec_.process)});
+    PrivilegePlan privileges{.process = spec_.process,
+                             .maps = plan_.maps,
+                             .seccomp = std::move(options_.seccomp),
+                             .keep_groups = KeepsGroups(spec_)};
+    if (spec_.seccomp) privileges.seccomp_flags = spec_.seccomp->flags;
+    Append(TRY(PlanPrivileges(std::move(privileges))));
+    Append(PlanExecute(spec_.process));
     return std::move(plan_);
   }
 
@@ -249,52 +200,10 @@ class Builder {
     if (attributes.read_only || attributes.propagation != 0) Add(attributes);
     Add(step::PivotRoot{});
     if (!options_.stdin_open) Add(step::NullStdin{null_slot});
-    for (const SpecRlimit& limit : spec_.process.rlimits) {
-      auto resource = RlimitNumber(limit.type);
-      if (!resource) return Fail(Code::kInvalid, "unknown limit \"" + limit.type + "\"");
-      Add(step::SetRlimit{limit.type, *resource, limit.soft, limit.hard});
-    }
+    Append(TRY(PlanLimits(spec_.process)));
     Add(step::HideMemory{});
     Add(step::AwaitGo{});
     return {};
-  }
-
-  Result<> GiveUpPrivileges() {
-    const SpecProcess& process = spec_.process;
-    const SpecCapabilities& caps = process.capabilities;
-    step::SetCapabilities final{TRY(CapabilityBits(caps.effective)), TRY(CapabilityBits(caps.permitted)),
-                                TRY(CapabilityBits(caps.inheritable)), TRY(CapabilityBits(caps.ambient))};
-    Add(step::ChangeDirectory{process.cwd, false});
-    Add(step::DropBounding{TRY(CapabilityBits(caps.bounding))});
-    Add(step::SetIds{process.user.uid, process.user.gid, process.user.additional_gids, !plan_.maps.single});
-    Add(step::DieWithParent{});
-    Add(step::ChangeDirectory{process.cwd, true});
-    Add(step::SetUmask{process.user.umask.value_or(022)});
-    bool filter = !options_.seccomp.empty();
-    step::InstallSeccomp seccomp{std::move(options_.seccomp), SeccompFlags()};
-    // Without no_new_privs only CAP_SYS_ADMIN of the namespace may install a filter, so it comes before the
-    // capabilities go; with it the filter comes as late as possible.
-    if (filter && !process.no_new_privileges) {
-      Add(step::SetCapabilities{final.permitted | kSysAdmin, final.permitted | kSysAdmin, final.inheritable,
-                                0});
-      Add(std::move(seccomp));
-    }
-    Add(final);
-    if (process.no_new_privileges) {
-      Add(step::NoNewPrivileges{});
-      if (filter) Add(std::move(seccomp));
-    }
-    return {};
-  }
-
-  uint32_t SeccompFlags() const {
-    uint32_t flags = 0;
-    if (!spec_.seccomp) return 0;
-    for (const std::string& flag : spec_.seccomp->flags) {
-      if (flag == "SECCOMP_FILTER_FLAG_LOG") flags |= 2;
-      if (flag == "SECCOMP_FILTER_FLAG_SPEC_ALLOW") flags |= 4;
-    }  // TSYNC means nothing: the process has one thread
-    return flags;
   }
 
   const RuntimeSpec& spec_;

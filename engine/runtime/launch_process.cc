@@ -1,0 +1,130 @@
+#include "engine/runtime/launch_process.h"
+
+#include "engine/runtime/capability.h"
+#include "engine/runtime/kernel_names.h"
+
+namespace wolffia {
+namespace {
+
+// execve takes no longer one (MAX_ARG_STRLEN); an image's may be megabytes of colons.
+constexpr size_t kMaxVariable = 128 << 10;
+
+constexpr uint64_t kSysAdmin = uint64_t{1} << 21;  // CAP_SYS_ADMIN
+
+Result<uint64_t> CapabilityBits(const std::vector<std::string>& names) {
+  uint64_t bits = 0;
+  for (const std::string& name : names) {
+    int number = CapabilityNumber(name);
+    if (number < 0) return Fail(Code::kInvalid, "unknown capability \"" + name + "\"");
+    bits |= uint64_t{1} << number;
+  }
+  return bits;
+}
+
+// The paths that execvp would try, from the container's own PATH.
+std::vector<std::string> Candidates(const SpecProcess& process) {
+  const std::string& program = process.args[0];
+  if (program.find('/') != std::string::npos) return {program};
+  std::string_view path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  for (const std::string& variable : process.env)
+    if (variable.starts_with("PATH=")) path = std::string_view(variable).substr(5, kMaxVariable);
+  std::vector<std::string> candidates;
+  for (;;) {
+    size_t colon = path.find(':');
+    std::string directory(path.substr(0, colon));
+    candidates.push_back((directory.empty() ? "." : directory) + "/" + program);
+    if (colon == std::string_view::npos) return candidates;
+    path.remove_prefix(colon + 1);
+  }
+}
+
+bool IsMapped(const std::vector<SpecIdMapping>& map, uint32_t id) {
+  for (const SpecIdMapping& m : map)
+    if (id >= m.container_id && id - m.container_id < m.size) return true;
+  return false;
+}
+
+uint32_t SeccompFlags(const std::vector<std::string>& names) {
+  uint32_t flags = 0;
+  for (const std::string& flag : names) {
+    if (flag == "SECCOMP_FILTER_FLAG_LOG") flags |= 2;
+    if (flag == "SECCOMP_FILTER_FLAG_SPEC_ALLOW") flags |= 4;
+  }  // TSYNC means nothing: the process has one thread
+  return flags;
+}
+
+}  // namespace
+
+Result<> CheckProcess(const SpecProcess& process, const IdMaps& maps) {
+  if (process.args.empty()) return Fail(Code::kInvalid, "the container has no command");
+  if (process.args[0].empty()) return Fail(Code::kNoCommand, "the container's command is an empty string");
+  if (!process.cwd.starts_with('/'))
+    return Fail(Code::kInvalid, "the working directory " + process.cwd + " is not an absolute path");
+  auto check = [](const std::vector<SpecIdMapping>& map, const char* kind, uint32_t id) -> Result<> {
+    if (IsMapped(map, id)) return {};
+    return Fail(Code::kUnsupported,
+                std::string(kind) + " " + std::to_string(id) +
+                    " is not mapped in the container's user namespace; give it with --uidmap and "
+                    "--gidmap, or ask for more subordinate ids");
+  };
+  TRY(check(maps.uids, "user", process.user.uid));
+  TRY(check(maps.gids, "group", process.user.gid));
+  if (maps.single) return {};  // the kernel allows no other groups there; the ones of the user stay
+  for (uint32_t gid : process.user.additional_gids) TRY(check(maps.gids, "group", gid));
+  return {};
+}
+
+bool KeepsGroups(const RuntimeSpec& spec) {
+  auto found = spec.annotations.find("run.oci.keep_original_groups");
+  return found != spec.annotations.end() && found->second == "1";
+}
+
+Result<std::vector<LaunchStep>> PlanLimits(const SpecProcess& process) {
+  std::vector<LaunchStep> steps;
+  for (const SpecRlimit& limit : process.rlimits) {
+    auto resource = RlimitNumber(limit.type);
+    if (!resource) return Fail(Code::kInvalid, "unknown limit \"" + limit.type + "\"");
+    steps.push_back(step::SetRlimit{limit.type, *resource, limit.soft, limit.hard});
+  }
+  return steps;
+}
+
+Result<std::vector<LaunchStep>> PlanPrivileges(PrivilegePlan plan) {
+  const SpecProcess& process = plan.process;
+  const SpecCapabilities& caps = process.capabilities;
+  const step::SetCapabilities final{TRY(CapabilityBits(caps.effective)), TRY(CapabilityBits(caps.permitted)),
+                                    TRY(CapabilityBits(caps.inheritable)), TRY(CapabilityBits(caps.ambient))};
+  const bool set_groups = !plan.maps.single && !plan.keep_groups;
+  std::vector<LaunchStep> steps;
+  auto add = [&](LaunchStep step) { steps.push_back(std::move(step)); };
+  add(step::ChangeDirectory{process.cwd, false});
+  add(step::DropBounding{TRY(CapabilityBits(caps.bounding))});
+  add(step::SetIds{process.user.uid, process.user.gid, process.user.additional_gids, set_groups});
+  add(step::DieWithParent{});
+  add(step::ChangeDirectory{process.cwd, true});
+  add(step::SetUmask{process.user.umask.value_or(022)});
+  const bool filter = !plan.seccomp.empty();
+  step::InstallSeccomp seccomp{std::move(plan.seccomp), SeccompFlags(plan.seccomp_flags)};
+  // Without no_new_privs only CAP_SYS_ADMIN of the namespace may install a filter, so it comes before the
+  // capabilities go; with it the filter comes as late as possible.
+  if (filter && !process.no_new_privileges) {
+    add(step::SetCapabilities{final.permitted | kSysAdmin, final.permitted | kSysAdmin, final.inheritable,
+                              0});
+    add(std::move(seccomp));
+  }
+  add(final);
+  if (process.no_new_privileges) {
+    add(step::NoNewPrivileges{});
+    if (filter) add(std::move(seccomp));
+  }
+  return steps;
+}
+
+std::vector<LaunchStep> PlanExecute(const SpecProcess& process) {
+  std::vector<LaunchStep> steps;
+  steps.push_back(step::CloseDescriptors{});
+  steps.push_back(step::Execute{process.args, process.env, Candidates(process)});
+  return steps;
+}
+
+}  // namespace wolffia
