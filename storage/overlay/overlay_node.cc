@@ -133,6 +133,8 @@ Sys<> OverlayState::Start() {
       else
         linked.insert(origin);
     }
+    if (quota.counts_bytes())
+      for (int directory : {upper->rootfd(), upper->workfd()}) AllocateExactly(directory);
     TRY(quota.CountTree(upper->rootfd(), upper->workfd()));
   }
   nodes.Add(root);

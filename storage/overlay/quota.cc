@@ -1,7 +1,11 @@
 #include "storage/overlay/quota.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <algorithm>
 #include <string>
@@ -94,6 +98,16 @@ class TreeWalk {
 Quota::Quota(OverlayLimits limits) : limits_(limits) {
   if (limits_.bytes != 0 && limits_.inodes == 0)
     limits_.inodes = std::max(limits_.bytes / kBytesPerInode, kFewestInodes);
+}
+
+void AllocateExactly(int directory) {
+  struct statfs fs;
+  fsxattr attributes{};
+  if (fstatfs(directory, &fs) != 0 || fs.f_type != XFS_SUPER_MAGIC) return;
+  if (ioctl(directory, FS_IOC_FSGETXATTR, &attributes) != 0) return;
+  attributes.fsx_xflags |= FS_XFLAG_EXTSZINHERIT;
+  attributes.fsx_extsize = static_cast<uint32_t>(fs.f_bsize);
+  (void)!ioctl(directory, FS_IOC_FSSETXATTR, &attributes);
 }
 
 Sys<> Quota::CountTree(int upper_fd, int work_fd) {

@@ -61,6 +61,11 @@ class Quota {
   std::unordered_map<uint64_t, uint64_t> charged_;  // by host inode number; none of 0 bytes
 };
 
+// XFS sets room aside beyond the end of a growing file, which nobody asked for, and shows it as the file's.
+// What is made in this directory and below from now on takes just what it needs (ioctl_xfs_fsgetxattr(2)).
+// Elsewhere, and where that is refused, nothing happens.
+void AllocateExactly(int directory);
+
 // What a file takes on the host, as the quota counts it: 0 for a directory.
 Sys<uint64_t> HostBytes(int fd);
 Sys<uint64_t> HostBytes(int dirfd, const char* name);

@@ -133,7 +133,8 @@ Sys<> HostUpper::Rename(const UpperSpot& from, const UpperSpot& to, unsigned fla
   // Without flags the older call, which every file system and sandbox knows.
   int failed = flags == 0 ? renameat(from.dirfd, from.name, to.dirfd, to.name)
                           : renameat2(from.dirfd, from.name, to.dirfd, to.name, flags);
-  if (failed < 0) return SysFail();
+  // A directory that is not empty: POSIX lets a file system (XFS) say either.
+  if (failed < 0) return SysFail(errno == EEXIST && (flags & RENAME_NOREPLACE) == 0 ? ENOTEMPTY : errno);
   return {};
 }
 

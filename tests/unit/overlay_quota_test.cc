@@ -31,6 +31,7 @@ uint64_t Used(const Quota& quota, uint64_t limit) {
 class MeteredFile {
  public:
   MeteredFile(Quota& quota, const TempDir& dir, const char* name) : quota_(quota) {
+    AllocateExactly(dir.fd());
     fd_ = *OpenAt(dir.fd(), name, O_RDWR | O_CREAT, 0600);
     struct stat st;
     fstat(fd_.get(), &st);

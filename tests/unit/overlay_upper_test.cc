@@ -447,7 +447,8 @@ TEST(UpperOpen, RefusesWhatCannotServe) {
   EXPECT_EQ(open(upper, elsewhere.path() + "/work").error().code, Code::kUnsupported);
   EXPECT_EQ(open(upper, upper).error().code, Code::kInvalid);
   EXPECT_EQ(open(upper, "/dev/null").error().code, Code::kInvalid);
-  if (geteuid() != 0) {
+  struct stat top, here;
+  if (geteuid() != 0 && stat("/", &top) == 0 && stat(work.c_str(), &here) == 0 && top.st_dev == here.st_dev) {
     EXPECT_EQ(open("/", work).error().code, Code::kDenied);
   }
   EXPECT_TRUE(open(upper, work));
