@@ -52,6 +52,12 @@ StepOutcome Do(ChildState&, const step::RootAttributes&);
 StepOutcome Do(ChildState&, const step::PivotRoot&);
 StepOutcome Do(ChildState&, const step::NullStdin&);
 
+// child_terminal.cc.
+StepOutcome Do(ChildState&, const step::OpenTerminal&);
+
+// A word to the parent, with a descriptor.
+StepOutcome SendToParent(ChildMessage::Kind kind, int fd);
+
 // The steps that make the process.
 StepOutcome Do(ChildState&, const step::DieWithParent&);
 StepOutcome Do(ChildState&, const step::AwaitMaps&);

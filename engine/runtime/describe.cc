@@ -115,6 +115,9 @@ struct Describer {
   std::string operator()(const OwnStdio& s) const {
     return "give the standard streams to " + Owner(s.uid, s.gid);
   }
+  std::string operator()(const OpenTerminal& s) const {
+    return "open a terminal for " + Owner(s.uid, s.gid) + (s.console ? ", also as /dev/console" : "");
+  }
   std::string operator()(const SetRlimit& s) const {
     return "set " + s.name + " to " + Limit(s.soft) + ":" + Limit(s.hard);
   }

@@ -23,7 +23,8 @@ std::string_view DetailWords(ChildDetail detail) {
     case ChildDetail::kProcCovered:
       return "mounts inside /proc are refused, because they could hide what protects the host";
     case ChildDetail::kNotOnExpected:
-      return "the path leads out of /proc, so the image or a mount has tampered with it";
+      return "the path leads out of the file system that it must be on, so the image or a mount has tampered "
+             "with it";
     case ChildDetail::kNotADevice:
       return "it is not the device that its name says";
     case ChildDetail::kOutsideRoot:
@@ -73,6 +74,12 @@ struct Remedy {
   std::string operator()(const OpenSource& s) const {
     if (os_errno == EINVAL && !s.recursive)
       return "it has mounts below it, which only a recursive bind (rbind) may show";
+    return "";
+  }
+  std::string operator()(const OpenTerminal&) const {
+    if (detail == ChildDetail::kNotOnExpected || detail == ChildDetail::kNotADevice || os_errno == ENOENT)
+      return "a terminal needs the container's own /dev/pts, and a mount or the image has put something else "
+             "there";
     return "";
   }
   std::string operator()(const BindMount&) const {

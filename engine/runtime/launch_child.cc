@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <linux/keyctl.h>
+#include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -74,6 +76,10 @@ void ForgetParent(int socket) {
 }
 
 }  // namespace
+
+StepOutcome SendToParent(ChildMessage::Kind kind, int fd) {
+  return Send({.kind = kind}, std::span(&fd, 1)) ? StepOutcome{} : Failed(errno);
+}
 
 // --- The steps that make the process ---
 
@@ -148,11 +154,11 @@ StepOutcome Do(ChildState&, const step::BecomeRoot& s) {
   return Check(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
 }
 
-// A terminal's side belongs to the user already, and a file of the host's keeps its owner.
+// Pipes without a name only: a file of the host's keeps its owner.
 StepOutcome Do(ChildState&, const step::OwnStdio& s) {
   for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    struct stat status;
-    if (fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode)) (void)!fchown(fd, s.uid, s.gid);
+    struct statfs fs;
+    if (fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC) (void)!fchown(fd, s.uid, s.gid);
   }
   return {};
 }

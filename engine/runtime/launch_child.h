@@ -7,6 +7,7 @@
 //   -----                                    ------
 //   waits (AwaitMaps)                  <--   kMaps     uid_map and gid_map are written
 //   kFuse + descriptors (SendFuse)     -->   serves the lower, or the whole root
+//   kTerminal + master (OpenTerminal)  -->   of a container or an exec with a terminal
 //   kReady + its /proc (AwaitGo)       -->   may look at where its processes run
 //                                      <--   kGo
 //   close-on-exec of the socket        -->   end of file: it runs
@@ -42,7 +43,7 @@ enum class ChildDetail : int32_t {
 };
 
 struct ChildMessage {
-  enum Kind : uint32_t { kMaps = 1, kGo, kFuse, kReady, kFailed };
+  enum Kind : uint32_t { kMaps = 1, kGo, kFuse, kReady, kFailed, kTerminal };
   uint32_t kind = 0;
   int32_t step = -1;
   int32_t os_errno = 0;

@@ -107,6 +107,7 @@ class Builder {
     Sources(mounts);
     Root();
     Append(std::move(mounts.mounts));
+    Streams();
     TRY(Finish(mounts.null_slot));
     PrivilegePlan privileges{.process = spec_.process,
                              .maps = plan_.maps,
@@ -183,6 +184,16 @@ class Builder {
     Add(step::OpenRoot{"merged"});
   }
 
+  // While /dev/pts is as the mounts made it, and the root still has a descriptor.
+  void Streams() {
+    const SpecUser& user = spec_.process.user;
+    if (spec_.process.terminal)
+      Add(step::OpenTerminal{user.uid, TerminalGroup(plan_.maps, user.gid), options_.rows, options_.columns,
+                             true});
+    else
+      Add(step::OwnStdio{user.uid, user.gid});
+  }
+
   Result<> Finish(int null_slot) {
     for (const auto& [key, value] : spec_.sysctl) {
       std::string path = TRY(SysctlPath(key, plan_.clone_flags));
@@ -199,7 +210,7 @@ class Builder {
     }
     if (attributes.read_only || attributes.propagation != 0) Add(attributes);
     Add(step::PivotRoot{});
-    if (!options_.stdin_open) Add(step::NullStdin{null_slot});
+    if (!options_.stdin_open && !spec_.process.terminal) Add(step::NullStdin{null_slot});
     Append(TRY(PlanLimits(spec_.process)));
     Add(step::HideMemory{});
     Add(step::AwaitGo{});

@@ -55,6 +55,7 @@ struct LaunchPlan {
 
 struct LaunchOptions {
   bool stdin_open = false;
+  uint16_t rows = 0, columns = 0;    // of the terminal's window; 0: not known
   std::vector<sock_filter> seccomp;  // compiled from spec.seccomp; empty: none
 };
 

@@ -79,6 +79,11 @@ bool KeepsGroups(const RuntimeSpec& spec) {
   return found != spec.annotations.end() && found->second == "1";
 }
 
+uint32_t TerminalGroup(const IdMaps& maps, uint32_t gid) {
+  constexpr uint32_t kTty = 5;
+  return IsMapped(maps.gids, kTty) ? kTty : gid;
+}
+
 Result<std::vector<LaunchStep>> PlanLimits(const SpecProcess& process) {
   std::vector<LaunchStep> steps;
   for (const SpecRlimit& limit : process.rlimits) {

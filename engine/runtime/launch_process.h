@@ -16,6 +16,10 @@ Result<> CheckProcess(const SpecProcess& process, const IdMaps& maps);
 // The annotation that crun has for it: the user's own groups stay (--group-add keep-groups).
 bool KeepsGroups(const RuntimeSpec& spec);
 
+// Of a terminal's device: "tty" of every distribution where it is mapped, so that write(1) works; else the
+// user's.
+uint32_t TerminalGroup(const IdMaps& maps, uint32_t gid);
+
 Result<std::vector<LaunchStep>> PlanLimits(const SpecProcess& process);
 
 // What the process gives up and what it keeps, in the only order that works.

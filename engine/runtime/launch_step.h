@@ -118,6 +118,11 @@ struct PivotRoot {};  // and the old root is detached
 struct NullStdin {
   int null_slot = 0;
 };
+struct OpenTerminal {  // of the container's devpts: standard input, output and error; its master goes to the parent
+  uint32_t uid = 0, gid = 0;
+  uint16_t rows = 0, columns = 0;  // 0: not known
+  bool console = false;            // shown as /dev/console, too
+};
 struct OwnStdio {  // pipes of the monitor's making become the user's, so that /dev/stdout can be opened
   uint32_t uid = 0, gid = 0;
 };
@@ -171,7 +176,7 @@ using LaunchStep =
                  step::RaiseLoopback, step::BecomeRoot, step::GiveOwner, step::MountOverlay,
                  step::AttachRootfs, step::OpenRoot, step::MountFilesystem, step::BindMount,
                  step::MakeDirectory, step::MakeSymlink, step::WriteSysctl, step::ReadOnlyPath,
-                 step::MaskPath, step::RootAttributes, step::PivotRoot, step::NullStdin, step::OwnStdio,
+                 step::MaskPath, step::RootAttributes, step::PivotRoot, step::NullStdin, step::OpenTerminal, step::OwnStdio,
                  step::SetRlimit, step::HideMemory, step::Hold, step::AwaitGo, step::DropBounding,
                  step::SetIds, step::ChangeDirectory, step::SetUmask, step::SetCapabilities,
                  step::NoNewPrivileges, step::InstallSeccomp, step::CloseDescriptors, step::Execute>;

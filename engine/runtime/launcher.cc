@@ -49,6 +49,16 @@ Result<Launcher> Launcher::Begin(const LaunchPlan& plan, const HostFacts& host) 
   return launcher;
 }
 
+Result<Launcher> Launcher::BeginInside(const LaunchPlan& plan) {
+  Launcher launcher;
+  launcher.plan_ = &plan;
+  SocketPair sockets = TRY(MakeSocketPair());
+  ChildMemory memory(plan);
+  launcher.child_ = TRY(CloneChild(plan, memory, sockets.theirs.get()));
+  launcher.socket_ = std::move(sockets.ours);
+  return launcher;
+}
+
 Result<> Launcher::FinishMaps() {
   TRY(maps_.Finish());
   ChildMessage message{.kind = ChildMessage::kMaps};
@@ -66,6 +76,12 @@ Result<Launcher::Served> Launcher::AwaitFuse() {
   return served;
 }
 
+Result<Fd> Launcher::AwaitTerminal() {
+  Packet packet = TRY(Receive(ChildMessage::kTerminal));
+  if (packet.fds.empty()) return Fail(Code::kIo, "the container's first process sent no terminal");
+  return std::move(packet.fds[0]);
+}
+
 Result<Fd> Launcher::AwaitReady() {
   Packet packet = TRY(Receive(ChildMessage::kReady));
   return packet.fds.empty() ? Fd() : std::move(packet.fds[0]);
@@ -75,6 +91,10 @@ Result<> Launcher::Go() {
   ChildMessage go{.kind = ChildMessage::kGo};
   auto sent = SendPacket(socket_.get(), {reinterpret_cast<const char*>(&go), sizeof go});
   if (!sent) return std::unexpected(ExplainDeath());
+  return AwaitExecuted();
+}
+
+Result<> Launcher::AwaitExecuted() {
   Packet packet = TRY(ReceivePacket(socket_.get()));
   if (packet.data.empty()) return {};  // closed by execve
   ChildMessage message;

@@ -17,14 +17,20 @@ class Launcher {
   // The child exists and waits; the map helpers run. The caller must have one thread only. `plan` must stay.
   static Result<Launcher> Begin(const LaunchPlan& plan, const HostFacts& host);
 
+  // Of a process in namespaces that exist, which we have joined: no maps, no root, and it does not wait for
+  // Go.
+  static Result<Launcher> BeginInside(const LaunchPlan& plan);
+
   Result<> FinishMaps();  // the maps are written and the child works
   struct Served {
     Fd fuse;
     Fd memory;  // the tmpfs of a FUSE upper in memory
   };
   Result<Served> AwaitFuse();  // of a layered root
+  Result<Fd> AwaitTerminal();  // its master, where the plan opens one; before AwaitReady
   Result<Fd> AwaitReady();     // the root stands; its /proc, if there is one
   Result<> Go();               // the command has been executed
+  Result<> AwaitExecuted();    // the same, of a plan without AwaitGo
 
   const Child& child() const { return child_; }
   Child TakeChild() { return std::move(child_); }

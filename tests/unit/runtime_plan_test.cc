@@ -105,6 +105,13 @@ TEST(LaunchPlan, KeepId) {
   ExpectGolden("keep-id", spec, Host(), root, {});
 }
 
+TEST(LaunchPlan, Terminal) {
+  RuntimeSpec spec = Spec();
+  spec.process.terminal = true;
+  spec.process.user = {33, 34};
+  ExpectGolden("terminal", spec, Host(), Root(), {.stdin_open = false, .rows = 24, .columns = 80});
+}
+
 TEST(LaunchPlan, FuseUpper) {
   RuntimeSpec spec = Spec();
   spec.root_readonly = true;
