@@ -28,18 +28,30 @@ Result<Fd> OpenAt(int dirfd, const std::string& path, int flags, mode_t mode) {
   return Fd(fd);
 }
 
-Result<Fd> OpenInRoot(int rootfd, const std::string& path, int flags, mode_t mode) {
+namespace {
+
+Result<Fd> Openat2(int dirfd, const std::string& path, int flags, mode_t mode, uint64_t resolve) {
   open_how how{};
   how.flags = static_cast<__u64>(flags | O_CLOEXEC);
   how.mode = mode;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  how.resolve = resolve;
   long fd;
   // EAGAIN: the tree was renamed while ".." was resolved; the kernel asks to try again (openat2(2)).
   int tries = 0;
-  do fd = syscall(SYS_openat2, rootfd, path.c_str(), &how, sizeof how);
+  do fd = syscall(SYS_openat2, dirfd, path.c_str(), &how, sizeof how);
   while (fd < 0 && (errno == EINTR || (errno == EAGAIN && ++tries < 64)));
   if (fd < 0) return FailErrno("open " + path);
   return Fd(static_cast<int>(fd));
+}
+
+}  // namespace
+
+Result<Fd> OpenInRoot(int rootfd, const std::string& path, int flags, mode_t mode) {
+  return Openat2(rootfd, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+Result<Fd> OpenWithoutLinks(int dirfd, const std::string& path, int flags, mode_t mode) {
+  return Openat2(dirfd, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
 Result<size_t> ReadFull(int fd, void* buffer, size_t size) {

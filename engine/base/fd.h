@@ -45,6 +45,10 @@ inline Result<Fd> Open(const std::string& path, int flags, mode_t mode = 0);
 // whatever symlinks the tree below it has. For every path that a container or an image chose.
 Result<Fd> OpenInRoot(int rootfd, const std::string& path, int flags, mode_t mode = 0);
 
+// openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS: a link or ".." on the way is an error (ELOOP,
+// EXDEV). For trees of the host below which foreign names are read or made.
+Result<Fd> OpenWithoutLinks(int dirfd, const std::string& path, int flags, mode_t mode = 0);
+
 // Whole-buffer read and write: retried on EINTR and short counts. ReadFull returns the bytes read (less than
 // `size` only at the end of the file).
 Result<size_t> ReadFull(int fd, void* buffer, size_t size);
