@@ -1,5 +1,6 @@
 #include "engine/registry/authorizer.h"
 
+#include "engine/base/base64.h"
 #include "engine/oci/json.h"
 #include "engine/registry/url.h"
 

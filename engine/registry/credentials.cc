@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "engine/base/base64.h"
 #include "engine/base/file.h"
 #include "engine/base/process.h"
 #include "engine/oci/json.h"

@@ -30,8 +30,4 @@ Result<std::optional<Credentials>> FindCredentials(const Context& context, const
 // "user:password" of --creds; kInvalid without a user.
 Result<Credentials> ParseCredentials(std::string_view text);
 
-std::string Base64(std::string_view bytes);
-// Strict (RFC 4648, padding may be missing); nullopt if malformed.
-std::optional<std::string> FromBase64(std::string_view text);
-
 }  // namespace wolffia

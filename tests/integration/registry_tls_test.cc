@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "engine/base/base64.h"
 #include "engine/base/process.h"
 #include "engine/registry/credentials.h"
 #include "engine/registry/pull.h"

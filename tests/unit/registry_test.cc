@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "engine/base/base64.h"
 #include "engine/registry/certificates.h"
 #include "engine/registry/challenge.h"
 #include "engine/registry/chunk_queue.h"

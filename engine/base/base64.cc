@@ -1,4 +1,7 @@
-#include "engine/registry/credentials.h"
+#include "engine/base/base64.h"
+
+#include <algorithm>
+#include <cstdint>
 
 namespace wolffia {
 namespace {
