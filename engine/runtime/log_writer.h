@@ -1,15 +1,16 @@
-// LogWriter: a container's log, in podman's k8s-file or docker's json-file format, or none, with rotation by size.
-// LogReader reads both.
+// LogWriter: a container's log, in podman's k8s-file or docker's json-file format, or none, with rotation by
+// size. LogReader reads both.
 //
-// A record is one line that the container wrote. The end of an unfinished line waits in memory (at most 64 KiB a stream)
-// until its line feed or Flush comes; what is longer becomes partial records. What a full disk did not take is counted and
-// cut off again, so that no reader sees half a record in the middle. Never fails, waits for nothing but the disk, and syncs
-// nothing. Files: <path>, and when it has grown to max_size <path>.1 (the youngest) to <path>.<max_file - 1>.
-// SIGXFSZ must be blocked or ignored.
+// A record is one line that the container wrote. The end of an unfinished line waits in memory (at most 64
+// KiB a stream) until its line feed or Flush comes; what is longer becomes partial records. What a full disk
+// did not take is counted and cut off again, so that no reader sees half a record in the middle. Never fails,
+// waits for nothing but the disk, and syncs nothing. Files: <path>, and when it has grown to max_size
+// <path>.1 (the youngest) to <path>.<max_file - 1>. SIGXFSZ must be blocked or ignored.
 #pragma once
 
 #include <sys/uio.h>
 
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,10 +24,8 @@ namespace wolffia {
 
 inline constexpr int kMaxLogFiles = 1000;
 
-// --log-driver and --log-opt. An empty driver is the default one.
-Result<LogConfig> ParseLogFlags(const std::string& driver, const std::vector<std::string>& options);
-
-// Where the log is: the configured path, or ctr.log in the container's directory. Empty for the driver "none".
+// Where the log is: the configured path, or ctr.log in the container's directory. Empty for the driver
+// "none".
 std::string LogPath(const LogConfig& config, const std::string& container_dir);
 std::string RotatedLogPath(const std::string& path, int age);  // age 0: the path itself
 
@@ -37,7 +36,8 @@ class LogWriter {
   // Appends to what is there; ends a torn last record with a line feed.
   static Result<LogWriter> Open(const LogConfig& config, const std::string& container_dir);
 
-  // `stream` is kStdout or kStderr. Whole lines become records now; the rest waits for its line feed or Flush.
+  // `stream` is kStdout or kStderr. Whole lines become records now; the rest waits for its line feed or
+  // Flush.
   void Write(int stream, std::string_view bytes, int64_t now_ns);
   // Unfinished lines become partial records.
   void Flush(int64_t now_ns);
@@ -53,9 +53,10 @@ class LogWriter {
   LogWriter() = default;
   Result<> OpenFile();
   void Record(LogHeader& header, std::string_view head, std::string_view tail, bool partial);
-  void Append(std::string_view header, std::string_view head, std::string_view tail, std::string_view end);
+  void Append(std::array<iovec, 4> parts, size_t text);
   void WriteBuffer();
-  void WriteParts(iovec* parts, int count, size_t text_bytes);
+  void WriteParts(std::array<iovec, 4> parts, size_t text);
+  void CutOff(size_t bytes);
   void Rotate();
 
   LogConfig config_;
@@ -63,9 +64,9 @@ class LogWriter {
   Fd file_;
   uint64_t size_ = 0, rotate_at_ = UINT64_MAX;
   std::unique_ptr<PageBuffer<kBuffer>> buffer_;
-  size_t used_ = 0, texts_ = 0;  // bytes in buffer_, and how many of them the container wrote
-  std::string held_[2];          // unfinished lines of stdout and stderr
-  std::string json_;             // one record
+  size_t used_ = 0, text_ = 0;  // bytes in buffer_, and how many of them the container wrote
+  std::string held_[2];         // unfinished lines of stdout and stderr
+  std::string json_;            // one record
   int64_t lost_ = 0;
 };
 

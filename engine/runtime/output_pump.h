@@ -8,7 +8,7 @@
 // that stream and holds nothing up. Clients stay when the sources end, for the sources of the container's
 // next start.
 //
-// Reads up to 256 KiB at once, one timestamp a read. A line that is not finished waits 20 ms for its end
+// Reads up to 256 KiB at once, one timestamp a read. A line that is not finished waits 20 to 120 ms
 // before the log gets it as a partial record: writers flush in the middle of lines all the time. Two seconds
 // after a burst the buffers' memory goes back to the kernel. An idle pump has no timer.
 #pragma once
@@ -117,7 +117,10 @@ class OutputPump {
   std::vector<Overrun> overruns_;  // to be told
   EventLoop::TimerId flush_timer_ = 0, release_timer_ = 0, drained_timer_ = 0, abandon_timer_ = 0,
                      overrun_timer_ = 0;
+  EventLoop::TimerId resume_timer_ = 0;
   bool read_since_flush_ = false, read_since_release_ = false;
+  int flush_delays_ = 0;
+  bool drained_told_ = true;  // nothing to tell before the first source
 };
 
 }  // namespace wolffia

@@ -1,0 +1,188 @@
+#include "engine/runtime/log_writer.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/runtime/control_protocol.h"
+#include "engine/runtime/log_format.h"
+
+namespace wolffia {
+namespace {
+
+constexpr mode_t kMode = 0600;
+
+// A path of the user's own choice may be anything: O_NONBLOCK, so that a FIFO doesn't stop us.
+constexpr int kFlags = O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY;
+
+iovec Part(std::string_view bytes) {
+  return {const_cast<char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+std::string LogPath(const LogConfig& config, const std::string& container_dir) {
+  if (config.driver == "none") return "";
+  return config.path.empty() ? container_dir + "/ctr.log" : config.path;
+}
+
+std::string RotatedLogPath(const std::string& path, int age) {
+  return age == 0 ? path : path + "." + std::to_string(age);
+}
+
+Result<LogWriter> LogWriter::Open(const LogConfig& config, const std::string& container_dir) {
+  LogWriter log;
+  log.config_ = config;
+  log.path_ = LogPath(config, container_dir);
+  log.buffer_ = std::make_unique<PageBuffer<kBuffer>>();
+  if (!log.path_.empty()) TRY_WITH(log.OpenFile(), "the container's log");
+  return log;
+}
+
+Result<> LogWriter::OpenFile() {
+  file_ = TRY(wolffia::Open(path_, kFlags, kMode));
+  struct stat info;
+  if (fstat(file_.get(), &info) < 0) return FailErrno("stat " + path_);
+  if (!S_ISREG(info.st_mode)) return Fail(Code::kInvalid, path_ + " is not a file");
+  size_ = static_cast<uint64_t>(info.st_size);
+  rotate_at_ = config_.max_size == 0 ? UINT64_MAX : config_.max_size;
+  char last = '\n';
+  if (size_ > 0 && pread(file_.get(), &last, 1, info.st_size - 1) == 1 && last != '\n' &&
+      write(file_.get(), "\n", 1) == 1)
+    size_++;
+  return {};
+}
+
+void LogWriter::Write(int stream, std::string_view bytes, int64_t now_ns) {
+  if (!file_) return;
+  LogHeader header(stream, now_ns);
+  std::string& held = held_[stream == kStderr];
+  while (!bytes.empty()) {
+    const void* feed = memchr(bytes.data(), '\n', bytes.size());
+    size_t length =
+        feed == nullptr ? bytes.size() : static_cast<size_t>(static_cast<const char*>(feed) - bytes.data());
+    if (feed == nullptr && held.size() + length <= kHold) {
+      held.append(bytes);
+      break;
+    }
+    bool cut = length > kMaxLogText - kHold;
+    if (cut) length = kMaxLogText - kHold;
+    Record(header, held, bytes.substr(0, length), cut || feed == nullptr);
+    held.clear();
+    bytes.remove_prefix(cut || feed == nullptr ? length : length + 1);
+  }
+  WriteBuffer();
+}
+
+void LogWriter::Flush(int64_t now_ns) {
+  for (int stream : {kStdout, kStderr}) {
+    std::string& held = held_[stream == kStderr];
+    if (held.empty()) continue;
+    LogHeader header(stream, now_ns);
+    Record(header, held, {}, true);
+    held.clear();
+  }
+  WriteBuffer();
+}
+
+void LogWriter::Release() {
+  buffer_->Release();
+  json_ = {};
+  for (std::string& held : held_) held.shrink_to_fit();
+}
+
+void LogWriter::Record(LogHeader& header, std::string_view head, std::string_view tail, bool partial) {
+  size_t text = head.size() + tail.size();
+  if (config_.driver == "k8s-file") {
+    Append({Part(header.K8s(partial)), Part(head), Part(tail), Part("\n")}, text);
+  } else {
+    json_.clear();
+    if (head.empty())
+      header.AppendJson(tail, partial, json_);
+    else
+      header.AppendJson(std::string(head).append(tail), partial, json_);
+    Append({Part(json_)}, text);
+  }
+  if (size_ + used_ >= rotate_at_) Rotate();
+}
+
+// Short records are collected: copying them costs less than a vector of many small parts costs the kernel.
+void LogWriter::Append(std::array<iovec, 4> parts, size_t text) {
+  size_t total = 0;
+  for (const iovec& part : parts) total += part.iov_len;
+  if (total > kBuffer - used_) WriteBuffer();
+  char* buffer = buffer_->data();
+  if (total > kBuffer || buffer == nullptr) return WriteParts(parts, text);
+  for (const iovec& part : parts) {
+    memcpy(buffer + used_, part.iov_base, part.iov_len);
+    used_ += part.iov_len;
+  }
+  text_ += text;
+}
+
+void LogWriter::WriteBuffer() {
+  if (used_ == 0) return;
+  WriteParts({iovec{buffer_->data(), used_}}, text_);
+  used_ = text_ = 0;
+}
+
+// All of it, or nothing: `text` bytes of the container's are lost then.
+void LogWriter::WriteParts(std::array<iovec, 4> parts, size_t text) {
+  size_t written = 0;
+  iovec* next = parts.data();
+  iovec* const end = next + parts.size();
+  for (;;) {
+    while (next != end && next->iov_len == 0) next++;
+    if (next == end) break;
+    ssize_t n = writev(file_.get(), next, static_cast<int>(end - next));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      CutOff(written);
+      lost_ += static_cast<int64_t>(text);
+      return;
+    }
+    written += static_cast<size_t>(n);
+    for (size_t left = static_cast<size_t>(n); left > 0; next += next->iov_len == 0) {
+      size_t taken = std::min(left, next->iov_len);
+      next->iov_base = static_cast<char*>(next->iov_base) + taken;
+      next->iov_len -= taken;
+      left -= taken;
+    }
+  }
+  size_ += written;
+}
+
+// Takes back the last bytes of the file. The file's own size counts: somebody may have truncated it.
+void LogWriter::CutOff(size_t bytes) {
+  struct stat info;
+  auto size = static_cast<off_t>(bytes);
+  if (bytes > 0 && fstat(file_.get(), &info) == 0 && info.st_size >= size)
+    (void)!ftruncate(file_.get(), info.st_size - size);
+}
+
+// The new file is made before the old ones move: on a full disk the log goes on in the old one.
+void LogWriter::Rotate() {
+  WriteBuffer();
+  struct stat info;
+  if (fstat(file_.get(), &info) == 0) size_ = static_cast<uint64_t>(info.st_size);
+  rotate_at_ = config_.max_size;
+  if (size_ < rotate_at_) return;  // truncated by hand, or nothing was taken
+  rotate_at_ = size_ + config_.max_size;
+  std::string fresh_path = path_ + ".new";
+  (void)unlink(fresh_path.c_str());
+  auto fresh = wolffia::Open(fresh_path, kFlags | O_EXCL, kMode);
+  if (!fresh) return;
+  int oldest = 1;
+  while (oldest < config_.max_file - 1 && access(RotatedLogPath(path_, oldest).c_str(), F_OK) == 0) oldest++;
+  for (int age = std::min(oldest, config_.max_file - 1); age > 0; age--)
+    (void)rename(RotatedLogPath(path_, age - 1).c_str(), RotatedLogPath(path_, age).c_str());
+  if (rename(fresh_path.c_str(), path_.c_str()) < 0) return;
+  file_ = std::move(*fresh);
+  size_ = 0;
+  rotate_at_ = config_.max_size;
+}
+
+}  // namespace wolffia
