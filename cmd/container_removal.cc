@@ -78,12 +78,13 @@ int RemovalExitCode(const Error& error) {
 void SweepContainers(const Context& context, const Store& store) {
   ContainerStore containers(store);
   std::vector<std::string> left_over;
-  auto swept = Staging::Sweep(store);
+  auto swept = Staging::Sweep(store, &left_over);
   if (auto too = containers.Sweep(&left_over); swept) swept = std::move(too);
   for (const std::string& path : left_over) {
     auto removed = RemoveTreeAsRoot(context, store.root_path() + "/" + path);
     if (!removed) swept = std::move(removed);
   }
+  if (!left_over.empty() && swept) swept = Staging::Sweep(store);
   if (!left_over.empty() && swept) swept = containers.Sweep();
   if (!swept) context.Debug("sweep of the store: " + swept.error().what);
 }

@@ -13,6 +13,7 @@
 #include "storage/name_claim.h"
 #include "storage/random_name.h"
 #include "storage/staging.h"
+#include "storage/volume_store.h"
 
 namespace wolffia {
 namespace {
@@ -64,7 +65,12 @@ Result<> CheckImage(const Store& store, const ContainerRecord& record) {
 
 Result<FileLock> FillDirectory(int dirfd, const RuntimeSpec& spec, const ContainerFiles& files) {
   TRY(CreateFileAt(dirfd, "spec.json", spec.Serialize(), 0600));
-  for (const auto& [name, content] : files) TRY(CreateFileAt(dirfd, name, content, 0644));
+  for (const auto& [name, content] : files) {
+    const bool secret = name.starts_with("secrets/");
+    if (secret && mkdirat(dirfd, "secrets", 0700) < 0 && errno != EEXIST)
+      return FailErrno("make directory secrets");
+    TRY(CreateFileAt(dirfd, name, content, secret ? 0600 : 0644));
+  }
   for (const char* directory : {"upper", "work", "merged", "lower"})
     if (mkdirat(dirfd, directory, 0700) < 0) return FailErrno(std::string("make directory ") + directory);
   // The sticky bit says that the root directory has not been given the image's owner, mode and times yet
@@ -143,14 +149,15 @@ Result<FileLock> LockForRemoval(const Store& store, const std::string& id) {
   return std::move(**lock);
 }
 
-// The second half of a removal, done again by Sweep after a crash: claim, tree, mark.
-Result<> FinishRemoval(const Store& store, const std::string& id, std::string* left_over) {
+// The second half of a removal, done again by Sweep after a crash: claim, volumes, tree, mark.
+Result<> FinishRemoval(const Store& store, const std::string& id, std::string* left_over, bool volumes) {
   unlink(ContainerStore(store).CountersPath(id).c_str());
   auto record = ReadContainer(store, GonePath(id));
   if (record)
     ReleaseName(store, record->name, id);
   else if (record.error().os_errno != ENOENT)
     ReleaseNamesOf(store, id);
+  if (record && (volumes || record->auto_remove)) VolumeStore(store).MoveAnonymous(*record, GonePath(id));
   auto removed = Staging::RemoveTree(store, GonePath(id));
   if (!removed) {
     if (left_over != nullptr) *left_over = GonePath(id);
@@ -287,7 +294,8 @@ void ContainerStore::RemoveLive(const std::string& id) const {
   unlinkat(store_.root(), (PathOf(id) + "/live.json").c_str(), 0);
 }
 
-Result<> ContainerStore::Remove(const std::string& id, std::string* left_over, bool lock_is_ours) const {
+Result<> ContainerStore::Remove(const std::string& id, std::string* left_over, bool lock_is_ours,
+                                bool volumes) const {
   if (!IsContainerId(id)) return NoSuchContainer(id);
   FileLock lock;
   if (!lock_is_ours) lock = TRY(LockForRemoval(store_, id));
@@ -297,10 +305,13 @@ Result<> ContainerStore::Remove(const std::string& id, std::string* left_over, b
     auto record = ReadContainer(store_, PathOf(id));
     if (record) ReleaseName(store_, record->name, id);
     TRY(Staging::RemoveTree(store_, PathOf(id)));
+    if (record && (volumes || record->auto_remove))
+      for (const VolumeUse& use : record->volumes)
+        if (use.anonymous) (void)VolumeStore(store_).Remove(use.name);  // `volume prune` finds it otherwise
   } else if (!renamed && renamed.error().os_errno != ENOENT) {
     return renamed;
   }
-  return FinishRemoval(store_, id, left_over);
+  return FinishRemoval(store_, id, left_over, volumes);
 }
 
 Result<> ContainerStore::Sweep(std::vector<std::string>* left_over) const {
@@ -315,7 +326,7 @@ Result<> ContainerStore::Sweep(std::vector<std::string>* left_over) const {
     auto removing = FileLock::IsHeld(store_.root(), GonePath(id) + "/lock");
     if (removing && *removing) continue;
     std::string path;
-    auto removed = marked ? Remove(id, &path) : FinishRemoval(store_, id, &path);
+    auto removed = marked ? Remove(id, &path) : FinishRemoval(store_, id, &path, false);
     if (removed || removed.error().code == Code::kBusy) continue;
     if (removed.error().os_errno == EROFS) return {};
     if (removed.error().code == Code::kDenied) {

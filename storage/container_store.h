@@ -109,7 +109,7 @@ struct NewContainer {
 };
 
 // Further files of a container's directory: name -> content ("hosts", "resolv.conf"), readable for everyone
-// inside.
+// inside; those in "secrets/" for the user alone.
 using ContainerFiles = std::map<std::string, std::string>;
 
 class ContainerStore {
@@ -143,8 +143,10 @@ class ContainerStore {
   // does not own (other ids of a kernel upper) give kDenied with os_errno EACCES or EPERM: the caller then
   // removes the tree inside a user namespace (runtime) and calls again. The renamed directory is left in tmp/
   // meanwhile; its path relative to the root is put into `left_over`. A container that is gone already is no
-  // error. `lock_is_ours`: the caller holds the container's lock, and keeps it until this returns.
-  Result<> Remove(const std::string& id, std::string* left_over = nullptr, bool lock_is_ours = false) const;
+  // error. `lock_is_ours`: the caller holds the container's lock, and keeps it until this returns. Its
+  // anonymous volumes go too if `volumes` is set, and always with an auto-remove container.
+  Result<> Remove(const std::string& id, std::string* left_over = nullptr, bool lock_is_ours = false,
+                  bool volumes = false) const;
 
   // Removes auto-remove containers that nobody runs any more, and finishes removals that were interrupted.
   // Cheap when there are none. What the user may not remove is added to `left_over`, as for Remove.

@@ -31,8 +31,9 @@ class Staging {
   Result<> Pin(const Digest& digest) const;
 
   // Removes what dead work left behind in tmp/, containers apart (ContainerStore::Sweep). Cheap when there is
-  // nothing; does nothing in a store that cannot be written.
-  static Result<> Sweep(const Store& store);
+  // nothing; does nothing in a store that cannot be written. What the user may not remove (files of other ids of
+  // the user's, in a volume) is added to `left_over`, for the caller to remove inside a user namespace.
+  static Result<> Sweep(const Store& store, std::vector<std::string>* left_over = nullptr);
   // Renames `path` (relative to the root) into tmp/ and removes it from there: never half-removed under its
   // name. What is missing is no error. Needs no space on the disk.
   static Result<> Discard(const Store& store, const std::string& path);

@@ -12,8 +12,9 @@ namespace wolffia {
 namespace {
 
 constexpr std::string_view kFormat = "wolffia store 1\n";
-constexpr std::array<const char*, 8> kDirectories = {"blobs",      "blobs/sha256", "index",   "images",
-                                                     "containers", "names",        "volumes", "tmp"};
+// Of older stores "secrets" is missing, until the first one is made.
+constexpr std::array<const char*, 9> kDirectories = {
+    "blobs", "blobs/sha256", "index", "images", "containers", "names", "volumes", "secrets", "tmp"};
 constexpr std::string_view kElsewhere =
     "choose another directory with --root or storage.root in wolffia.toml";
 

@@ -16,6 +16,8 @@
 #include "storage/layer_index.h"
 #include "storage/live_content.h"
 #include "storage/name_claim.h"
+#include "storage/secret_store.h"
+#include "storage/volume_store.h"
 
 namespace wolffia {
 namespace {
@@ -41,6 +43,8 @@ class StoreCheck {
     TRY(CheckImages());
     TRY(CheckContainers());
     TRY(CheckNames());
+    TRY(CheckVolumes());
+    TRY(CheckSecrets());
     TRY(CheckBlobs());
     TRY(CheckUsers());
     TRY(CheckChains());
@@ -66,6 +70,8 @@ class StoreCheck {
   Result<> CheckImages();
   Result<> CheckContainers();
   Result<> CheckNames();
+  Result<> CheckVolumes();
+  Result<> CheckSecrets();
   Result<> CheckBlobs();
   Result<> CheckBlob(const Digest& digest);
   Result<> CheckUsers();
@@ -144,6 +150,9 @@ Result<> StoreCheck::CheckContainers() {
     User user{path, "container " + record->name, {}, record->chain, record->diff_ids};
     if (!record->image_id.empty()) user.needs.emplace_back("configuration", record->image_id);
     users_.push_back(std::move(user));
+    for (const VolumeUse& use : record->volumes)
+      if (!ExistsAt(store_.root(), VolumeStore::PathOf(use.name) + "/data"))
+        Found(path, "missing volume " + use.name + " of container " + record->name, true);
   }
   return {};
 }
@@ -154,6 +163,27 @@ Result<> StoreCheck::CheckNames() {
     if (holder && ContainerLives(store_, *holder)) continue;
     Found("names/" + name, "orphan: the container with this name does not exist", false);
     if (repair_) ReleaseName(store_, name, holder.value_or(std::string(64, '0')));
+  }
+  return {};
+}
+
+Result<> StoreCheck::CheckVolumes() {
+  for (const std::string& name : TRY(Sorted("volumes"))) {
+    auto record = VolumeStore(store_).Read(name);
+    const std::string path = VolumeStore::PathOf(name);
+    if (!record && ExistsAt(store_.root(), path))
+      Found(path, "malformed record: " + record.error().what, true);
+  }
+  return {};
+}
+
+Result<> StoreCheck::CheckSecrets() {
+  if (!ExistsAt(store_.root(), "secrets")) return {};
+  for (const std::string& name : TRY(Sorted("secrets"))) {
+    auto record = SecretStore(store_).Read(name);
+    const std::string path = "secrets/" + name;
+    if (!record && ExistsAt(store_.root(), path))
+      Found(path, "malformed record: " + record.error().what, true);
   }
   return {};
 }

@@ -27,34 +27,41 @@ void ReleaseClaim(const Store& store, const std::string& staging) {
     ReleaseName(store, record->name, record->id);
 }
 
+Result<> RemoveTree(const Store& store, const std::string& path, std::vector<std::string>* left_over) {
+  auto removed = Staging::RemoveTree(store, path);
+  if (!removed && removed.error().code == Code::kDenied && left_over != nullptr) left_over->push_back(path);
+  return removed;
+}
+
 // The lock is removed last: a directory without a lock is dead.
-Result<> SweepLocked(const Store& store, const std::string& id) {
+Result<> SweepLocked(const Store& store, const std::string& id, std::vector<std::string>* left_over) {
   const std::string lock_path = "tmp/" + id + std::string(kLock);
   auto lock = TRY(FileLock::TryAcquire(store.root(), lock_path));
   if (!lock) return {};
   ReleaseClaim(store, "tmp/" + id);
-  TRY(Staging::RemoveTree(store, "tmp/" + id));
+  TRY(RemoveTree(store, "tmp/" + id, left_over));
   unlinkat(store.root(), lock_path.c_str(), 0);
   return {};
 }
 
-Result<> SweepEntry(const Store& store, const std::string& name) {
+Result<> SweepEntry(const Store& store, const std::string& name, std::vector<std::string>* left_over) {
   if (name.ends_with(kLock) && IsStagingId(std::string_view(name).substr(0, name.size() - kLock.size())))
-    return SweepLocked(store, name.substr(0, name.size() - kLock.size()));
+    return SweepLocked(store, name.substr(0, name.size() - kLock.size()), left_over);
   if (name.ends_with(".old") ||
       (IsStagingId(name) && !ExistsAt(store.root(), "tmp/" + name + std::string(kLock))))
-    return Staging::RemoveTree(store, "tmp/" + name);
+    return RemoveTree(store, "tmp/" + name, left_over);
   return {};
 }
 
 }  // namespace
 
-Result<> Staging::Sweep(const Store& store) {
+Result<> Staging::Sweep(const Store& store, std::vector<std::string>* left_over) {
   auto names = TRY(ListDirectory(store.root(), "tmp"));
   Result<> first;
   for (const std::string& name : names) {
-    auto swept = SweepEntry(store, name);
+    auto swept = SweepEntry(store, name, left_over);
     if (!swept && swept.error().os_errno == EROFS) return {};
+    if (!swept && swept.error().code == Code::kDenied && left_over != nullptr) continue;
     if (!swept && first) first = std::move(swept);
   }
   // A collection was killed, or runs now: in both cases doing it again is right.

@@ -1,0 +1,2 @@
+# What an image has at the place of a volume, copied into it.
+wolffia_library(wolffia_volume_fill SOURCES volume_fill.cc LINK wolffia_remove_tree wolffia_lower_source)
