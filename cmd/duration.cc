@@ -9,7 +9,6 @@ struct Unit {
   std::string_view name;
   int64_t nanoseconds;
 };
-// Longer names before those that they begin with.
 constexpr Unit kUnits[] = {{"ns", 1},
                            {"us", 1'000},
                            {"\xc2\xb5s", 1'000},  // micro sign

@@ -1,15 +1,19 @@
 #include "cmd/new_container.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <functional>
 
+#include "cmd/container_removal.h"
 #include "cmd/run_flags.h"
 #include "engine/base/process.h"
 #include "engine/base/random.h"
 #include "engine/runtime/upper_choice.h"
+#include "storage/name_claim.h"
 
 namespace wolffia {
 namespace {
@@ -66,6 +70,25 @@ Result<ContainerRecord> RecordOf(const Command& command, const RunRequest& reque
   TRY(FillProcess(request, root.config, record));
   TRY(FillVolumes(request, root.config, record));
   return record;
+}
+
+// With --replace the container that has the name is removed first, and again, should another command be
+// quicker.
+Result<NewContainer> Create(const Command& command, const Store& store, bool replace,
+                            const std::function<Result<NewContainer>()>& create) {
+  constexpr int kTries = 100, kPauseMs = 20;
+  const std::string name = command.options().String("name");
+  auto made = create();
+  for (int tries = 0; replace && !made && made.error().code == Code::kExists && tries < kTries; tries++) {
+    if (tries > 0) poll(nullptr, 0, kPauseMs);
+    if (auto holder = NameHolder(store, name)) {
+      auto removed = RemoveContainer(command.context, store, *holder, true);
+      if (!removed && removed.error().code != Code::kNotFound)
+        return std::unexpected(std::move(removed.error()).With("--replace"));
+    }
+    made = create();
+  }
+  return made;
 }
 
 // Whole names and those of images made here are found without a search list: then registries.conf, which
@@ -129,7 +152,8 @@ Result<NewContainer> MakeContainer(const Command& command, const NewContainerCom
   BuiltSpec built = TRY(BuildSpec(command.context, inputs));
   built.spec.root_path = root.rootfs;
   record.command = built.spec.process.args;
-  return containers.Create(std::move(record), built.spec, built.files, starts_now);
+  return Create(command, session.store, request.lifecycle.replace,
+                [&] { return containers.Create(record, built.spec, built.files, starts_now); });
 }
 
 }  // namespace wolffia

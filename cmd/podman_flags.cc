@@ -4,28 +4,21 @@ namespace wolffia {
 namespace {
 
 constexpr std::string_view kRunFlags =
-    " a c d m p P t "
-    "add-host arch attach authfile blkio-weight blkio-weight-device cert-dir cgroup-conf cgroup-parent "
-    "cgroupns cgroups "
-    "chrootdirs conmon-pidfile cpu-period cpu-quota cpu-rt-period cpu-rt-runtime cpu-shares cpus cpuset-cpus "
-    "cpuset-mems "
-    "creds decryption-key detach detach-keys device device-cgroup-rule device-read-bps device-read-iops "
-    "device-write-bps device-write-iops disable-content-trust dns dns-opt dns-option dns-search domainname "
-    "env-host "
-    "env-merge expose gpus group-add group-entry health-cmd health-interval health-log-destination "
-    "health-max-log-count health-on-failure health-retries health-start-period health-startup-cmd "
-    "health-timeout "
-    "hostuser hosts-file http-proxy image-volume init-path ip ip6 ipc isolation kernel-memory label-file "
-    "link "
-    "link-local-ip log-driver log-opt mac-address memory memory-reservation memory-swap memory-swappiness "
-    "net "
-    "network-alias no-healthcheck no-hostname no-hosts oom-kill-disable oom-score-adj os passwd passwd-entry "
-    "personality pid pidfile pids-limit pod pod-id-file preserve-fd preserve-fds privileged publish "
-    "publish-all "
-    "rdt-class read-only-tmpfs replace requires restart retry retry-delay rmi runtime sdnotify "
-    "seccomp-policy secret "
-    "sig-proxy stop-signal stop-timeout subgidname subuidname sysctl systemd timeout "
-    "tls-verify tty tz umask unsetenv unsetenv-all use-api-socket uts variant volume-driver volumes-from ";
+    " "
+    "a c d m p P t add-host arch attach authfile blkio-weight blkio-weight-device cert-dir "
+    "cgroup-conf cgroup-parent cgroupns cgroups chrootdirs cpu-period cpu-quota cpu-rt-period "
+    "cpu-rt-runtime cpu-shares cpus cpuset-cpus cpuset-mems creds decryption-key detach "
+    "detach-keys device-cgroup-rule device-read-bps device-read-iops device-write-bps "
+    "device-write-iops disable-content-trust dns dns-opt dns-option dns-search expose gpus "
+    "group-entry health-cmd health-interval health-log-destination health-max-log-count "
+    "health-on-failure health-retries health-start-period health-startup-cmd health-timeout "
+    "hostuser hosts-file http-proxy image-volume init-path ip ip6 ipc isolation kernel-memory "
+    "link link-local-ip log-driver log-opt mac-address memory memory-reservation memory-swap "
+    "memory-swappiness net network-alias no-healthcheck no-hostname oom-kill-disable os "
+    "passwd-entry personality pid pids-limit pod pod-id-file preserve-fd preserve-fds "
+    "privileged publish publish-all rdt-class requires restart retry retry-delay rmi runtime "
+    "sdnotify seccomp-policy secret sig-proxy stop-signal stop-timeout subgidname subuidname "
+    "systemd timeout tls-verify tty use-api-socket uts variant volume-driver volumes-from ";
 constexpr std::string_view kStartFlags = " all detach-keys f filter l latest sig-proxy ";
 constexpr std::string_view kPsFlags = " external ns p pod s size sort sync w watch ";
 constexpr std::string_view kPullFlags =

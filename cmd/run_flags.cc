@@ -134,6 +134,9 @@ Result<RunRequest> ReadRunFlags(const OptionValues& options, const Settings& set
   TRY(ReadHealthFlags(options, request));
   TRY(ReadNamespaceFlags(options, request));
   TRY(ReadProcessFlags(options, request));
+  // The monitor writes them, from another directory.
+  for (std::string* path : {&request.process.pid_file, &request.process.monitor_pid_file})
+    if (!path->empty() && !path->starts_with('/')) *path = working_directory + "/" + *path;
   TRY(ReadVolumeFlags(options, request));
   return request;
 }

@@ -6,8 +6,7 @@ Result<> ReadHealthFlags(const OptionValues&, RunRequest&) {
   return {};
 }
 
-Result<> FillHealth(const RunRequest& request, const ImageConfig&, ContainerRecord& record) {
-  if (!request.health.disabled) record.health = request.health.config;
+Result<> FillHealth(const RunRequest&, const ImageConfig&, ContainerRecord&) {
   return {};
 }
 

@@ -47,13 +47,13 @@ void Collect(const DeviceRequest& directory, int depth, std::vector<DeviceReques
   if (!names || depth > kMaxDepth) return;
   std::sort(names->begin(), names->end());
   for (const std::string& name : *names) {
-    DeviceRequest entry{directory.source + "/" + name, directory.destination + "/" + name};
+    DeviceRequest entry{directory.source + "/" + name, directory.destination + "/" + name, false};
     struct stat st;
     if (lstat(entry.source.c_str(), &st) < 0) continue;
     if (S_ISDIR(st.st_mode))
       Collect(entry, depth + 1, found);
     else if (IsDevice(st) && MayOpen(entry.source))
-      found.push_back(std::move(entry));
+      found.push_back({entry.source, entry.destination, S_ISBLK(st.st_mode)});
   }
 }
 
@@ -83,7 +83,7 @@ Result<DeviceRequest> ParseDeviceFlag(std::string_view text) {
     while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
     return std::string(path);
   };
-  return DeviceRequest{trimmed(fields[0]), trimmed(fields.back())};
+  return DeviceRequest{trimmed(fields[0]), trimmed(fields.back()), false};
 }
 
 Result<std::vector<DeviceRequest>> FindDevices(const DeviceRequest& request) {
@@ -91,7 +91,7 @@ Result<std::vector<DeviceRequest>> FindDevices(const DeviceRequest& request) {
   if (stat(request.source.c_str(), &st) < 0) return FailErrno("--device " + request.source);
   if (IsDevice(st)) {
     if (!MayOpen(request.source)) return Denied(request.source, st);
-    return std::vector<DeviceRequest>{request};
+    return std::vector<DeviceRequest>{{request.source, request.destination, S_ISBLK(st.st_mode)}};
   }
   if (!S_ISDIR(st.st_mode)) return Fail(Code::kInvalid, "--device " + request.source + ": not a device");
   std::vector<DeviceRequest> found;

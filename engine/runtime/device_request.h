@@ -12,6 +12,7 @@ namespace wolffia {
 
 struct DeviceRequest {
   std::string source, destination;  // absolute
+  bool block = false;               // found out by FindDevices
   bool operator==(const DeviceRequest&) const = default;
 };
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/runtime/device_request.h"
 #include "engine/runtime/id_map.h"
 #include "storage/container_parts.h"
 
@@ -59,15 +60,31 @@ struct TerminalFlags {
 struct LogFlags {
   LogConfig config;
 };
-struct HealthFlags {
-  bool disabled = false;               // --no-healthcheck
-  std::optional<HealthConfig> config;  // in place of the image's
+struct HealthFlags {  // over the image's, each by itself
+  bool disabled = false;  // --no-healthcheck, --health-cmd=none
+  std::vector<std::string> test, startup_test;  // as in an image: CMD, CMD-SHELL; empty: not given
+  std::optional<int64_t> interval_ns, timeout_ns, start_period_ns, startup_interval_ns, startup_timeout_ns;
+  std::optional<int> retries, startup_retries, startup_success;
+  std::string on_failure = "none";
 };
 struct NamespaceFlags {
-  std::string pid, ipc, uts;  // "" private, "host", "container:<full id>"
+  std::string pid, ipc, uts;  // "" a new one, "host", "container:NAME"; ipc also "private" and "none"
 };
 struct ProcessFlags {
-  std::string pid_file, monitor_pid_file;
+  std::string pid_file, monitor_pid_file;  // absolute
+  bool env_host = false, unset_all_env = false;
+  std::vector<std::string> env_merge, unset_env;
+  std::string time_zone;  // of the host's zones, or "local"; empty: the image's
+  std::optional<uint32_t> umask;
+  std::vector<std::string> groups;  // names of the image's, or numbers
+  bool keep_groups = false;         // the user's own
+  std::vector<DeviceRequest> devices;
+  std::map<std::string, std::string> sysctl;
+  std::optional<int> oom_score_adj;
+  std::string domain_name;
+  bool passwd_entry = true;  // a user without an entry gets one
+  bool hosts_file = true;
+  bool scratch = true;  // tmpfs on /run, /tmp and /var/tmp of a read-only root
 };
 struct VolumeFlags {
   std::vector<SecretUse> secrets;                // ids are filled in when the container is made

@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "engine/base/file.h"
+#include "engine/oci/quote.h"
 #include "engine/runtime/capability.h"
 #include "engine/runtime/environment.h"
 #include "engine/runtime/passwd.h"
 #include "engine/runtime/seccomp.h"
 #include "engine/runtime/spec_mounts.h"
 #include "engine/runtime/text_fields.h"
+#include "engine/runtime/time_zone.h"
 #include "engine/runtime/ulimit.h"
 #include "network/host_files.h"
 
@@ -58,6 +60,19 @@ Result<ContainerUser> ResolveUser(const SpecInputs& in, const UserFiles& files) 
   // In a single-id map the kernel denies setgroups; elsewhere an unmapped group is one that no file can have.
   std::erase_if(user.additional_gids,
                 [&](uint32_t gid) { return in.ids.maps.single || !MapsId(in.ids.maps.gids, gid); });
+  for (const std::string& name : in.request.process.groups) {
+    uint32_t gid = TRY_WITH(LookupGroup(name, files.group), "--group-add");
+    if (in.ids.maps.single)
+      return Fail(
+          Code::kUnsupported,
+          "--group-add " + name +
+              ": in a container with a single id the kernel allows no other groups; ask an administrator "
+              "for subordinate ids, or give --group-add keep-groups to keep your own");
+    if (!MapsId(in.ids.maps.gids, gid)) return unmapped("group", gid);
+    if (gid != user.gid) user.additional_gids.push_back(gid);
+  }
+  std::ranges::sort(user.additional_gids);
+  user.additional_gids.erase(std::ranges::unique(user.additional_gids).begin(), user.additional_gids.end());
   return user;
 }
 
@@ -96,8 +111,9 @@ std::string WithLine(std::string text, const std::string& line) {
 void AddMissingEntries(const Context& context, const SpecInputs& in, const UserFiles& files,
                        const std::string& cwd, ContainerUser& user, std::map<std::string, std::string>& out) {
   if (user.uid == 0 || user.in_passwd) return;
-  std::string name = NameForEntry(in, user.uid, files);
   user.home = HomeWithoutEntry(context, in, cwd);
+  if (!in.request.process.passwd_entry) return;
+  std::string name = NameForEntry(in, user.uid, files);
   out["passwd"] =
       WithLine(files.passwd, name + ":*:" + std::to_string(user.uid) + ":" + std::to_string(user.gid) + ":" +
                                  name + ":" + user.home + ":/bin/sh");
@@ -123,6 +139,10 @@ Result<std::vector<std::string>> Arguments(const SpecInputs& in) {
   args.insert(args.end(), rest.begin(), rest.end());
   if (args.empty())
     return Fail(Code::kInvalid, "no command or entrypoint provided, and no CMD or ENTRYPOINT from image");
+  for (const std::string& word : args)
+    if (!IsUtf8Text(word))
+      return Fail(Code::kUnsupported, "the command's word " + Quote(word) +
+                                          " is not UTF-8, which the spec of a container must be");
   if (in.request.init) args.insert(args.begin(), {kInitInside, "--"});
   return args;
 }
@@ -137,15 +157,31 @@ Result<std::string> WorkingDirectory(const SpecInputs& in) {
   return in.image.working_dir.starts_with('/') ? in.image.working_dir : "/" + in.image.working_dir;
 }
 
+// Ours, for --env-host. The host's name is not the container's, and what is no text cannot be in a spec.
+void TakeHostVariables(const Context& context, Environment& env) {
+  for (const auto& [name, value] : context.env) {
+    if (name.empty() || name == "HOSTNAME") continue;
+    if (IsUtf8Text(name) && IsUtf8Text(value))
+      env.Set(name, value);
+    else
+      context.Warn("--env-host: " + Quote(name) + " is left out, because it is not UTF-8");
+  }
+}
+
 Result<std::vector<std::string>> Variables(const Context& context, const SpecInputs& in,
                                            const std::string& hostname, const ContainerUser& user) {
+  const ProcessFlags& flags = in.request.process;
   Environment env;
+  if (flags.env_host) TakeHostVariables(context, env);
   env.Set("PATH", kDefaultPath);
   env.Set("container", "wolffia");
   for (const std::string& entry : in.image.env)
     if (entry.find('=') != std::string::npos)  // a bare name must not take ours
       TRY_WITH(env.Apply(entry, context), "image");
   for (const std::string& entry : in.settings.env) TRY_WITH(env.Apply(entry, context), "run.env");
+  if (flags.unset_all_env) env.Clear();
+  for (const std::string& name : flags.unset_env) env.Remove(name);
+  for (const std::string& entry : flags.env_merge) TRY_WITH(env.Merge(entry), "--env-merge");
   for (const std::string& path : in.request.env_files) {
     std::string text = TRY_WITH(ReadFile(path, kMaxEnvFileBytes), "--env-file");
     TRY_WITH(env.ApplyFile(text, path, context), "--env-file");
@@ -153,6 +189,10 @@ Result<std::vector<std::string>> Variables(const Context& context, const SpecInp
   for (const std::string& entry : in.request.env) TRY_WITH(env.Apply(entry, context), "--env");
   env.SetDefault("HOSTNAME", hostname);
   env.SetDefault("HOME", user.home);
+  for (const std::string& entry : env.entries())
+    if (!IsUtf8Text(entry))
+      return Fail(Code::kUnsupported, "environment variable " + Quote(entry.substr(0, entry.find('='))) +
+                                          ": its value is not UTF-8, which the spec of a container must be");
   return env.entries();
 }
 
@@ -177,7 +217,11 @@ Result<std::optional<SpecSeccomp>> Seccomp(const SpecInputs& in, const std::vect
 Result<SpecProcess> Process(const Context& context, const SpecInputs& in, const std::string& hostname,
                             const std::string& cwd, const ContainerUser& user) {
   SpecProcess process;
-  process.user = {.uid = user.uid, .gid = user.gid, .umask = 022, .additional_gids = user.additional_gids};
+  process.user = {.uid = user.uid,
+                  .gid = user.gid,
+                  .umask = in.request.process.umask.value_or(022),
+                  .additional_gids = user.additional_gids};
+  process.oom_score_adj = in.request.process.oom_score_adj;
   process.args = TRY(Arguments(in));
   process.env = TRY(Variables(context, in, hostname, user));
   process.cwd = cwd;
@@ -206,13 +250,28 @@ std::string ContainerEnv(const SpecInputs& in) {
   return text + "id=\"" + in.container_id + "\"\nrootless=1\n";
 }
 
-void AddHostFiles(const SpecInputs& in, const std::string& hostname,
-                  std::map<std::string, std::string>& files) {
+Result<> AddHostFiles(const SpecInputs& in, const std::string& hostname,
+                      std::map<std::string, std::string>& files) {
   HostFilesRequest request{.hostname = hostname, .host_network = in.request.network == "host"};
-  files["hosts"] = MakeHosts(request);
+  if (in.request.process.hosts_file) files["hosts"] = MakeHosts(request);
   files["hostname"] = MakeHostname(request);
   if (std::optional<std::string> text = MakeResolvConf(request)) files["resolv.conf"] = std::move(*text);
   files["containerenv"] = ContainerEnv(in);
+  const std::string& zone = in.request.process.time_zone;
+  if (!zone.empty()) files["localtime"] = TRY_WITH(ReadTimeZone(zone), "--tz");
+  return {};
+}
+
+// A device at its own path is one of the spec's; elsewhere it is a bind mount like any other.
+Result<> AddDevices(const SpecInputs& in, RuntimeSpec& spec) {
+  for (const DeviceRequest& request : in.request.process.devices)
+    for (const DeviceRequest& device : TRY(FindDevices(request)))
+      if (device.source == device.destination && device.source.starts_with("/dev/"))
+        spec.devices.push_back({device.source, device.block ? "b" : "c"});
+      else
+        spec.mounts.push_back(
+            {device.destination, "bind", device.source, {"bind", "rprivate", "nosuid", "noexec"}});
+  return {};
 }
 
 Result<std::vector<SpecMount>> Mounts(const SpecInputs& in, const std::map<std::string, std::string>& files) {
@@ -250,11 +309,16 @@ Result<BuiltSpec> BuildSpec(const Context& context, const SpecInputs& inputs) {
   std::string cwd = TRY(WorkingDirectory(inputs));
   spec.hostname = TRY(Hostname(inputs));
   AddMissingEntries(context, inputs, files, cwd, user, built.files);
-  AddHostFiles(inputs, spec.hostname, built.files);
+  TRY(AddHostFiles(inputs, spec.hostname, built.files));
   spec.process = TRY(Process(context, inputs, spec.hostname, cwd, user));
   spec.root_readonly = inputs.request.read_only;
   spec.mounts = TRY(Mounts(inputs, built.files));
+  TRY(AddDevices(inputs, spec));
   spec.annotations = inputs.request.annotations;
+  if (inputs.request.process.keep_groups) spec.annotations["run.oci.keep_original_groups"] = "1";
+  spec.sysctl = inputs.request.process.sysctl;
+  if (!inputs.request.process.domain_name.empty())
+    spec.sysctl["kernel.domainname"] = inputs.request.process.domain_name;
   spec.uid_mappings = inputs.ids.maps.uids;
   spec.gid_mappings = inputs.ids.maps.gids;
   spec.namespaces = Namespaces(inputs);

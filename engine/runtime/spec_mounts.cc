@@ -47,9 +47,11 @@ void AddDev(const MountInputs& in, Mounts& mounts) {
 // podman's --read-only-tmpfs: the places that programs cannot do without.
 void AddScratch(const MountInputs& in, Mounts& mounts) {
   if (!in.request.read_only) return;
-  mounts.push_back({"/run", "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=755"}});
-  mounts.push_back({"/tmp", "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=1777"}});
-  mounts.push_back({"/var/tmp", "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=1777"}});
+  if (in.request.process.scratch) {
+    mounts.push_back({"/run", "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=755"}});
+    mounts.push_back({"/tmp", "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=1777"}});
+    mounts.push_back({"/var/tmp", "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=1777"}});
+  }
   // An image's VOLUME is where it writes. In a writable container it is a part of the container's own layer
   // and goes with it; here it needs a place of its own.
   for (std::string path : in.image_volumes) {
