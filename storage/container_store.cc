@@ -261,7 +261,8 @@ Result<std::string> ContainerStore::Lookup(std::string_view typed) const {
   if (IsContainerId(typed) && ExistsAt(store_.root(), PathOf(std::string(typed)))) return std::string(typed);
   if (!CheckContainerName(typed)) return NoSuchContainer(typed);
   auto holder = NameHolder(store_, std::string(typed));
-  if (holder && ExistsAt(store_.root(), PathOf(*holder))) return *holder;
+  if (holder && HasName(store_, *holder, std::string(typed)) && ExistsAt(store_.root(), PathOf(*holder)))
+    return *holder;
   std::string found;
   for (const std::string& id : TRY(ListDirectory(store_.root(), "containers"))) {
     if (!IsContainerId(id) || !id.starts_with(typed)) continue;

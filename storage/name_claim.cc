@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "engine/base/lock.h"
 #include "storage/container_record.h"
 
 namespace wolffia {
@@ -40,6 +41,39 @@ bool ContainerLives(const Store& store, const std::string& id) {
   return Staging::IsLive(store, StagingIdOf(id)) || ExistsAt(store.root(), "containers/" + id);
 }
 
+std::string EditLockPath(const std::string& container_id) {
+  return "containers/" + container_id + "/edit.lock";
+}
+
+namespace {
+
+bool RecordNames(const Store& store, const std::string& id, const std::string& name) {
+  auto record = ReadContainer(store, "containers/" + id);
+  // One that cannot be read keeps its claim, as long as it is there.
+  return record ? record->name == name : record.error().os_errno != ENOENT;
+}
+
+// Takes a stale claim away, unless it has become a good one. The edit lock keeps out a rename to the very
+// name, whose new claim would be hit.
+Result<> DropStaleClaim(const Store& store, const std::string& name, const std::string& holder) {
+  auto lock = FileLock::TryAcquire(store.root(), EditLockPath(holder));
+  if (!lock && lock.error().os_errno != ENOENT) return std::unexpected(std::move(lock.error()));
+  if (lock && !*lock) return {};
+  if (lock && RecordNames(store, holder, name)) return {};
+  if (unlinkat(store.root(), ("names/" + name + "/" + holder).c_str(), 0) < 0 && errno != ENOENT)
+    return FailErrno("take over the container name " + name);
+  return {};
+}
+
+}  // namespace
+
+bool HasName(const Store& store, const std::string& id, const std::string& name) {
+  if (Staging::IsLive(store, StagingIdOf(id)) || RecordNames(store, id, name)) return true;
+  auto editing = FileLock::IsHeld(store.root(), EditLockPath(id));
+  // Once more: a rename may have ended between the two looks.
+  return (editing && *editing) || RecordNames(store, id, name);
+}
+
 Result<> ClaimName(const Store& store, const Staging& staging, const std::string& name,
                    const std::string& id) {
   TRY(CheckContainerName(name));
@@ -56,11 +90,10 @@ Result<> ClaimName(const Store& store, const Staging& staging, const std::string
       return std::move(claimed).With("claim the container name " + name);
     auto holder = NameHolder(store, name);
     if (!holder) continue;
-    if (ContainerLives(store, *holder))
+    if (HasName(store, *holder, name))
       return Fail(Code::kExists, "the container name \"" + name + "\" is already in use by " + *holder +
                                      ". You have to remove that container to be able to reuse that name");
-    if (unlinkat(store.root(), (path + "/" + *holder).c_str(), 0) < 0 && errno != ENOENT)
-      return FailErrno("take over the container name " + name);
+    TRY(DropStaleClaim(store, name, *holder));
   }
   return Fail(Code::kBusy, "the container name \"" + name + "\" is being claimed by others; try again");
 }

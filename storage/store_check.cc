@@ -160,8 +160,8 @@ Result<> StoreCheck::CheckContainers() {
 Result<> StoreCheck::CheckNames() {
   for (const std::string& name : TRY(Sorted("names"))) {
     auto holder = NameHolder(store_, name);
-    if (holder && ContainerLives(store_, *holder)) continue;
-    Found("names/" + name, "orphan: the container with this name does not exist", false);
+    if (holder && HasName(store_, *holder, name)) continue;
+    Found("names/" + name, "orphan: no container has this name", false);
     if (repair_) ReleaseName(store_, name, holder.value_or(std::string(64, '0')));
   }
   return {};

@@ -1,0 +1,1 @@
+wolffia_test(lists_rename_test SOURCES unit/lists_rename_test.cc LINK wolffia_layer_writer)
