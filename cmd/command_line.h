@@ -25,6 +25,8 @@ class OptionValues {
   int64_t Int(std::string_view name, int64_t otherwise) const;
   std::vector<std::string> List(std::string_view name) const;  // in the order given, comma lists split
   std::optional<bool> MaybeBool(std::string_view name) const;
+  // All, in the order given, values as typed.
+  const std::vector<std::pair<const Option*, std::string>>& given() const { return values_; }
 
   // Checks the value against the option's kind.
   Result<> Add(const Option& option, std::string_view typed, std::string_view value);

@@ -1,0 +1,1 @@
+wolffia_library(wolffia_systemd_unit SOURCES systemd_unit.cc LINK wolffia_base)

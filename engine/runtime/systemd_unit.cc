@@ -1,0 +1,209 @@
+#include "engine/runtime/systemd_unit.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace wolffia {
+namespace {
+
+// What `stop` may take on top of the container's own time, before systemd kills all that is left.
+constexpr int kStopGrace = 60;
+constexpr size_t kMaxUnitName = 255 - sizeof ".service";
+constexpr std::string_view kUnitCharacters =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\";
+
+constexpr std::array<std::string_view, 7> kRestartPolicies = {
+    "no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always"};
+
+std::string ServiceName(const UnitRequest& request) {
+  const std::string& of = request.by_name ? request.name : request.id;
+  return request.prefix.empty() ? of : request.prefix + request.separator + of;
+}
+
+Result<> CheckNames(const UnitRequest& request, const std::string& service) {
+  if (service.empty() || service.size() > kMaxUnitName ||
+      service.find_first_not_of(kUnitCharacters) != std::string::npos)
+    return Fail(Code::kInvalid,
+                "\"" + service +
+                    ".service\" cannot be the name of a unit: systemd takes up to 255 letters, digits "
+                    "and :-_.\\; choose another --container-prefix or --separator");
+  for (const auto* list : {&request.wants, &request.after, &request.requires_units})
+    for (const std::string& unit : *list)
+      if (unit.empty() || unit.find_first_of(" \t\r\n") != std::string::npos)
+        return Fail(Code::kInvalid, "\"" + unit + "\" is not the name of a unit");
+  return {};
+}
+
+// The policy of the unit, and how often in a row systemd may try (empty: its default).
+struct Restart {
+  std::string policy = "on-failure", burst;
+};
+
+Result<Restart> RestartOf(const UnitRequest& request) {
+  Restart restart;
+  if (request.restart_policy) {
+    if (std::ranges::find(kRestartPolicies, *request.restart_policy) == kRestartPolicies.end())
+      return Fail(Code::kInvalid, *request.restart_policy + " is not a valid restart policy");
+    restart.policy = *request.restart_policy;
+    return restart;
+  }
+  // A container that is made anew leaves restarting to systemd, so its own policy becomes the unit's.
+  if (!request.run || request.container_restart.empty()) return restart;
+  const std::string& own = request.container_restart;
+  size_t colon = own.find(':');
+  restart.policy = own.substr(0, colon);
+  if (restart.policy == "unless-stopped") restart.policy = "always";
+  if (colon != std::string::npos) restart.burst = own.substr(colon + 1);
+  return restart;
+}
+
+bool RestartsItself(const UnitRequest& request) {
+  return !request.run && !request.container_restart.empty() && request.container_restart != "no";
+}
+
+// Words that are quoted already, an option a line.
+std::string JoinCommand(const std::vector<std::string>& words) {
+  std::string line = words[0];
+  for (size_t i = 1; i < words.size(); i++) {
+    bool option = words[i].starts_with('-') || words[i].starts_with("\"-");
+    line += (option ? " \\\n\t" : " ") + words[i];
+  }
+  return line;
+}
+
+void Add(std::vector<std::string>& words, const std::vector<std::string>& plain) {
+  for (const std::string& word : plain) words.push_back(QuoteUnitWord(word));
+}
+
+std::vector<std::string> Program(const UnitRequest& request, std::string_view verb) {
+  std::vector<std::string> words = {QuoteUnitWord(request.program)};
+  Add(words, request.globals);
+  words.emplace_back(verb);
+  return words;
+}
+
+std::string StartCommand(const UnitRequest& request, const std::string& container) {
+  if (!request.run) {
+    std::vector<std::string> words = Program(request, "start");
+    words.push_back(QuoteUnitWord(container));
+    return JoinCommand(words);
+  }
+  std::vector<std::string> words = Program(request, "run");
+  words.insert(words.end(), {"--cidfile=%t/%n.ctr-id", "--conmon-pidfile=%t/%n.pid", "--rm", "--detach"});
+  if (request.has_name) words.emplace_back("--replace");  // of a crash, which left it behind
+  Add(words, *request.run);
+  return JoinCommand(words);
+}
+
+std::string StopCommand(const UnitRequest& request, const std::string& container) {
+  std::vector<std::string> words = Program(request, "stop");
+  if (request.run) words.emplace_back("--ignore");
+  words.push_back("--time=" + std::to_string(request.stop_timeout));
+  words.push_back(request.run ? "--cidfile=%t/%n.ctr-id" : QuoteUnitWord(container));
+  return JoinCommand(words);
+}
+
+std::string RemoveCommand(const UnitRequest& request) {
+  std::vector<std::string> words = Program(request, "rm");
+  words.insert(words.end(), {"--force", "--ignore", "--time=" + std::to_string(request.stop_timeout),
+                             "--cidfile=%t/%n.ctr-id"});
+  return JoinCommand(words);
+}
+
+std::string Header(const UnitRequest& request, const std::string& service) {
+  std::string out = "# " + service + ".service\n";
+  if (request.version.empty()) return out;
+  out += "# autogenerated by wolffia " + request.version + "\n";
+  if (!request.created.empty()) out += "# " + request.created + "\n";
+  return out;
+}
+
+std::string Dependencies(const UnitRequest& request) {
+  std::string out;
+  auto add = [&](std::string_view key, const std::vector<std::string>& units) {
+    if (units.empty()) return;
+    out += std::string(key) + "=";
+    for (size_t i = 0; i < units.size(); i++) out += (i > 0 ? " " : "") + units[i];
+    out += "\n";
+  };
+  add("Wants", request.wants);
+  add("After", request.after);
+  add("Requires", request.requires_units);
+  return out.empty() ? out : "\n# User-defined dependencies\n" + out;
+}
+
+std::string UnitSection(const UnitRequest& request, const std::string& service, const Restart& restart) {
+  std::string out = "\n[Unit]\nDescription=wolffia " + service + ".service\n";
+  out += "Documentation=man:wolffia-generate-systemd(1)\n";
+  out += "Wants=network-online.target\nAfter=network-online.target\n";
+  out += "RequiresMountsFor=" + QuoteUnitValue(request.store_root) + "\n";
+  if (!restart.burst.empty()) out += "StartLimitBurst=" + restart.burst + "\n";
+  return out + Dependencies(request);
+}
+
+std::string Environment(const UnitRequest& request) {
+  std::string out = "Environment=WOLFFIA_SYSTEMD_UNIT=%n\n";
+  for (const auto* list : {&request.inherited_env, &request.env})
+    for (const std::string& variable : *list) out += "Environment=" + QuoteUnitValue(variable) + "\n";
+  return out;
+}
+
+std::string ServiceSection(const UnitRequest& request, const Restart& restart) {
+  const std::string& container = request.by_name ? request.name : request.id;
+  std::string out = "\n[Service]\n" + Environment(request);
+  if (RestartsItself(request))
+    out += "# The container was made with --restart=" + request.container_restart +
+           ": its monitor starts it again, and systemd sees only the monitor's end.\n";
+  out += "Restart=" + restart.policy + "\n";
+  if (request.restart_sec > 0) out += "RestartSec=" + std::to_string(request.restart_sec) + "\n";
+  if (request.start_timeout) out += "TimeoutStartSec=" + std::to_string(*request.start_timeout) + "\n";
+  out += "TimeoutStopSec=" +
+         (request.stop_timeout < 0 ? "infinity" : std::to_string(request.stop_timeout + kStopGrace)) + "\n";
+  if (request.run) out += "ExecStartPre=/bin/rm -f %t/%n.pid %t/%n.ctr-id\n";
+  out += "ExecStart=" + StartCommand(request, container) + "\n";
+  out += "ExecStop=" + StopCommand(request, container) + "\n";
+  if (request.run) out += "ExecStopPost=" + RemoveCommand(request) + "\n";
+  return out + "PIDFile=" + (request.run ? "%t/%n.pid" : request.pid_file) + "\nType=forking\n";
+}
+
+}  // namespace
+
+std::string QuoteUnitValue(std::string_view value) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  bool quote = value.empty() || value == ";";  // a lone ";" ends a command
+  std::string out;
+  for (char c : value) {
+    auto byte = static_cast<unsigned char>(c);
+    if (c == '%') {
+      out += "%%";
+    } else if (c == '"' || c == '\\') {
+      out += {'\\', c};
+      quote = true;
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+      quote = true;
+    } else {
+      out += c;
+      quote = quote || c == ' ' || c == '\'';
+    }
+  }
+  return quote ? "\"" + out + "\"" : out;
+}
+
+std::string QuoteUnitWord(std::string_view word) {
+  std::string out;
+  for (char c : QuoteUnitValue(word)) out.append(c == '$' ? 2 : 1, c);
+  return out;
+}
+
+Result<SystemdUnit> MakeSystemdUnit(const UnitRequest& request) {
+  SystemdUnit unit{.service = ServiceName(request), .text = {}};
+  TRY(CheckNames(request, unit.service));
+  Restart restart = TRY(RestartOf(request));
+  unit.text = Header(request, unit.service) + UnitSection(request, unit.service, restart) +
+              ServiceSection(request, restart) + "\n[Install]\nWantedBy=default.target\n";
+  return unit;
+}
+
+}  // namespace wolffia
