@@ -60,7 +60,9 @@ void LogWriter::Write(int stream, std::string_view bytes, int64_t now_ns) {
   if (!file_) return;
   LogHeader header(stream, now_ns);
   std::string& held = held_[stream == kStderr];
-  while (!bytes.empty()) {
+  for (;;) {
+    if (held.empty()) bytes.remove_prefix(CopyLines(header, bytes));
+    if (bytes.empty()) break;
     const void* feed = memchr(bytes.data(), '\n', bytes.size());
     size_t length =
         feed == nullptr ? bytes.size() : static_cast<size_t>(static_cast<const char*>(feed) - bytes.data());
@@ -75,6 +77,30 @@ void LogWriter::Write(int stream, std::string_view bytes, int64_t now_ns) {
     bytes.remove_prefix(cut || feed == nullptr ? length : length + 1);
   }
   WriteBuffer();
+}
+
+// The fast path of plain output: whole lines, as long as they fit the buffer. Returns the bytes that it took.
+size_t LogWriter::CopyLines(LogHeader& header, std::string_view bytes) {
+  char* const buffer = buffer_->data();
+  if (json() || buffer == nullptr) return 0;
+  const char* const head = header.K8s(false).data();
+  // Before the limit of either the buffer or the file is reached, the slow path does what is to be done.
+  const size_t limit = size_ + kBuffer < rotate_at_ ? kBuffer : 0;
+  size_t used = used_, taken = 0;
+  while (taken < bytes.size()) {
+    const char* line = bytes.data() + taken;
+    const void* feed = memchr(line, '\n', bytes.size() - taken);
+    if (feed == nullptr) break;
+    size_t length = static_cast<size_t>(static_cast<const char*>(feed) - line) + 1;
+    if (used + LogHeader::kK8sSize + length > limit) break;
+    memcpy(buffer + used, head, LogHeader::kK8sSize);
+    memcpy(buffer + used + LogHeader::kK8sSize, line, length);
+    used += LogHeader::kK8sSize + length;
+    text_ += length - 1;
+    taken += length;
+  }
+  used_ = used;
+  return taken;
 }
 
 void LogWriter::Flush(int64_t now_ns) {
@@ -96,7 +122,7 @@ void LogWriter::Release() {
 
 void LogWriter::Record(LogHeader& header, std::string_view head, std::string_view tail, bool partial) {
   size_t text = head.size() + tail.size();
-  if (config_.driver == "k8s-file") {
+  if (!json()) {
     Append({Part(header.K8s(partial)), Part(head), Part(tail), Part("\n")}, text);
   } else {
     json_.clear();

@@ -52,6 +52,8 @@ class LogWriter {
 
   LogWriter() = default;
   Result<> OpenFile();
+  bool json() const { return config_.driver == "json-file"; }
+  size_t CopyLines(LogHeader& header, std::string_view bytes);
   void Record(LogHeader& header, std::string_view head, std::string_view tail, bool partial);
   void Append(std::array<iovec, 4> parts, size_t text);
   void WriteBuffer();
