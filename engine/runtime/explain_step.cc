@@ -82,6 +82,17 @@ struct Remedy {
              "there";
     return "";
   }
+  std::string operator()(const MountOverlayAt& s) const {
+    if (os_errno == ENOTDIR) return "the volume option O needs a directory";
+    for (const LaunchStep& step : plan.steps)
+      if (const auto* enter = std::get_if<EnterDirectory>(&step))
+        return ExplainOverlayRefusal(os_errno, enter->path + "/" + s.upper) +
+               "; without the volume option O it is not needed";
+    return "";
+  }
+  std::string operator()(const WriteFile&) const {
+    return os_errno == EINVAL ? "its owner is not mapped in the container's user namespace" : "";
+  }
   std::string operator()(const BindMount&) const {
     return os_errno == ENOSYS ? "this needs Linux 5.12 or later" : "";
   }
@@ -121,7 +132,9 @@ Error ExplainStep(const LaunchPlan& plan, const ChildMessage& message) {
   sentence += std::strerror(message.os_errno);
   if (std::string remedy = std::visit(Remedy{message.os_errno, message.detail, plan}, step); !remedy.empty())
     sentence += "; " + remedy;
-  return {CodeOfErrno(message.os_errno), message.os_errno, sentence};
+  // To users a command without its directory is one that cannot be executed.
+  const bool command = std::holds_alternative<ChangeDirectory>(step);
+  return {command ? Code::kNotExecutable : CodeOfErrno(message.os_errno), message.os_errno, sentence};
 }
 
 }  // namespace wolffia

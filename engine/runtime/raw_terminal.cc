@@ -73,4 +73,11 @@ Result<TerminalSize> RawTerminal::Size(int fd) {
   return TerminalSize{size.ws_row, size.ws_col};
 }
 
+void SetTerminalSize(int terminal, TerminalSize size) {
+  winsize window{};
+  window.ws_row = size.rows;
+  window.ws_col = size.columns;
+  ioctl(terminal, TIOCSWINSZ, &window);
+}
+
 }  // namespace wolffia

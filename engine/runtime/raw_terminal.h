@@ -32,4 +32,6 @@ class RawTerminal {
   termios raw_{};
 };
 
+void SetTerminalSize(int terminal, TerminalSize size);  // of a master: the processes on it get SIGWINCH
+
 }  // namespace wolffia

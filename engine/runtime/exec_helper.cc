@@ -1,0 +1,248 @@
+#include "engine/runtime/exec_helper.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "engine/base/file.h"
+#include "engine/base/socket.h"
+#include "engine/runtime/events.h"
+#include "engine/runtime/exec_plan.h"
+#include "engine/runtime/exec_session.h"
+#include "engine/runtime/launcher.h"
+#include "engine/runtime/seccomp.h"
+
+namespace wolffia {
+namespace {
+
+constexpr size_t kMaxOrderBytes = 16 << 20;
+constexpr size_t kMaxSpecBytes = 4 << 20;
+constexpr size_t kMaxUserFileBytes = 4 << 20;
+
+Result<ExecOrder> ReadOrder() {
+  if (lseek(kExecOrder, 0, SEEK_SET) < 0) return FailErrno("read the order");
+  std::string bytes = TRY(ReadFd(kExecOrder, kMaxOrderBytes, "the order"));
+  return DecodeExecOrder(bytes);
+}
+
+std::unexpected<Error> NotRunning() {
+  return Fail(Code::kBusy, "can only create exec sessions on running containers: container state improper");
+}
+
+// A file of the container's, as it is now: a pipe there must not hold us, whatever it is it is bounded.
+Result<std::string> UserFile(const std::string& path) {
+  auto file = OpenInRoot(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (!file && file.error().code == Code::kNotFound) return std::string();
+  Fd opened = TRY(std::move(file));
+  struct stat st;
+  if (fstat(opened.get(), &st) < 0) return FailErrno("look at " + path);
+  if (!S_ISREG(st.st_mode)) return std::string();
+  return ReadFd(opened.get(), kMaxUserFileBytes, path);
+}
+
+int LastCapability() {
+  int last = 0;
+  while (last < 63 && prctl(PR_CAPBSET_READ, last + 1, 0, 0, 0) >= 0) last++;
+  return last;
+}
+
+// What the joiner needs, made while the host's files can still be reached.
+struct Prepared {
+  RuntimeSpec spec;
+  std::vector<sock_filter> seccomp;
+  std::vector<std::string> secrets;
+};
+
+Result<Prepared> Prepare(const ExecOrder& order, const Store& store) {
+  Prepared p;
+  ContainerStore containers(store);
+  const std::string directory = containers.DirectoryOf(order.container_id);
+  std::string json = TRY(ReadFile(directory + "/spec.json", kMaxSpecBytes));
+  p.spec = TRY_WITH(RuntimeSpec::Parse(json), "spec.json of the container");
+  if (p.spec.seccomp) p.seccomp = TRY(CompileSeccomp(*p.spec.seccomp, order.store_runroot + "/seccomp"));
+  return p;
+}
+
+// Before this process forbids to be looked at, which makes its files in /proc the host root's.
+Result<> SetOomScore(const RuntimeSpec& spec) {
+  if (!spec.process.oom_score_adj) return {};
+  Fd file = TRY(Open("/proc/self/oom_score_adj", O_WRONLY));
+  return WriteFull(file.get(), std::to_string(*spec.process.oom_score_adj)).With("set oom_score_adj");
+}
+
+struct Started {
+  Child child;
+  Fd master;  // with a terminal
+};
+
+// In the joiner: becomes part of the container, and makes the process there.
+Result<> JoinAndStart(const ExecOrder& order, Prepared& prepared, int helper) {
+  const ExecRequest& request = order.request;
+  if (setns(kExecInit, static_cast<int>(JoinedNamespaces(prepared.spec))) < 0) {
+    if (errno == ESRCH) return NotRunning();
+    return FailErrno("join the container's namespaces");
+  }
+  ExecInputs inputs{.spec = prepared.spec, .request = request, .secrets = std::move(prepared.secrets)};
+  inputs.seccomp = std::move(prepared.seccomp);
+  if (request.privileged) inputs.last_capability = LastCapability();
+  if (!request.user.empty()) {
+    inputs.passwd = TRY_WITH(UserFile("/etc/passwd"), "look up the user");
+    inputs.group = TRY_WITH(UserFile("/etc/group"), "look up the user's groups");
+  }
+  LaunchPlan plan = TRY(BuildExecPlan(std::move(inputs)));
+  auto launcher = Launcher::BeginInside(plan);
+  if (!launcher && launcher.error().os_errno == ESRCH) return NotRunning();
+  if (!launcher) return std::unexpected(std::move(launcher).error());
+  Fd master;
+  if (request.tty) master = TRY(launcher->AwaitTerminal());
+  TRY(launcher->AwaitExecuted());
+  Child child = launcher->TakeChild();
+  std::vector<int> fds = {child.pidfd()};
+  if (master) fds.push_back(master.get());
+  const int pid = child.pid();
+  child.Detach();  // the helper's
+  return SendPacket(helper, Encode(ControlMessage(wolffia::Started{pid})), fds);
+}
+
+Result<Started> StartInside(const ExecOrder& order, Prepared& prepared) {
+  SocketPair sockets = TRY(MakeSocketPair());
+  const pid_t joiner = fork();
+  if (joiner < 0) return FailErrno("start a process");
+  if (joiner == 0) {
+    sockets.ours.Reset();
+    auto done = JoinAndStart(order, prepared, sockets.theirs.get());
+    if (!done)
+      (void)SendPacket(sockets.theirs.get(), Encode(ControlMessage(Failed{std::move(done).error()})));
+    _exit(0);
+  }
+  sockets.theirs.Reset();
+  auto packet = ReceivePacket(sockets.ours.get());
+  while (waitpid(joiner, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  Packet answer = TRY(std::move(packet));
+  if (answer.data.empty()) return Fail(Code::kIo, "the process that joins the container died");
+  ControlMessage message = TRY(DecodeControl(answer.data));
+  if (auto* failed = std::get_if<Failed>(&message)) return std::unexpected(std::move(failed->error));
+  auto* started = std::get_if<wolffia::Started>(&message);
+  if (started == nullptr || answer.fds.size() != (order.request.tty ? 2u : 1u))
+    return Fail(Code::kIo, "the process that joins the container spoke out of turn");
+  Started result{Child(started->pid, std::move(answer.fds[0])), Fd()};
+  if (order.request.tty) result.master = std::move(answer.fds[1]);
+  return result;
+}
+
+class Helper {
+ public:
+  Helper(Context& context, ExecOrder order) : context_(context), order_(std::move(order)) {}
+
+  int Run() {
+    if (auto done = Supervised(); !done) Report(Failed{std::move(done).error()});
+    return 0;
+  }
+
+ private:
+  void Report(const ControlMessage& message, const std::vector<int>& fds = {}) {
+    if (control_) (void)SendPacket(control_.get(), Encode(message), fds);  // the client may be gone
+  }
+
+  Result<> Supervised() {
+    Store store = TRY(Store::Open({order_.store_root, order_.store_runroot,
+                                   order_.volatile_store ? Durability::kVolatile : Durability::kSafe}));
+    Prepared prepared = TRY(Prepare(order_, store));
+    ExecSession session = TRY(ExecSession::Create(order_));
+    TRY(SetOomScore(prepared.spec));
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // nothing in the container may look at us through a copy of ours
+    started_ = TRY(StartInside(order_, prepared));
+    session.WritePid(started_.child.pid());
+    std::vector<int> fds;
+    if (started_.master) fds.push_back(started_.master.get());
+    Report(wolffia::Started{started_.child.pid()}, fds);
+    CloseStdio();
+    const std::map<std::string, std::string> attributes = {{"execID", order_.request.id}};
+    WriteContainerEvent(context_, store, order_.container_id, "exec", attributes);
+    const int code = AwaitEnd();
+    WriteContainerEvent(context_, store, order_.container_id, "exec_died", attributes, code);
+    Report(Exited{code});
+    return {};
+  }
+
+  // The command has its copies; a reader of its output waits for the end of all.
+  static void CloseStdio() {
+    Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+    for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+      if (!null || dup2(null.get(), fd) < 0) close(fd);
+  }
+
+  int AwaitEnd() {
+    const int64_t deadline = order_.request.timeout_ms > 0 ? Now() + order_.request.timeout_ms : 0;
+    for (bool alive = true;;) {
+      pollfd fds[] = {{started_.child.pidfd(), POLLIN, 0},
+                      {control_.get(), POLLIN, 0},
+                      {alive ? kExecInit : -1, POLLIN, 0},
+                      {draining_ ? started_.master.get() : -1, POLLIN, 0}};
+      const int64_t left = deadline == 0 ? -1 : std::max<int64_t>(0, deadline - Now());
+      const int ready = poll(fds, std::size(fds), static_cast<int>(std::min<int64_t>(left, 1 << 30)));
+      if (ready < 0) continue;
+      if (fds[0].revents != 0) break;
+      if (fds[1].revents != 0) HearClient();
+      if (fds[3].revents != 0) Drain();
+      // A container that shares the host's processes does not take this one along when it ends.
+      const bool over = fds[2].revents != 0 || (deadline != 0 && Now() >= deadline);
+      if (fds[2].revents != 0) alive = false;
+      if (over) (void)started_.child.Signal(SIGKILL);
+    }
+    auto status = started_.child.Wait();
+    return status ? status->ShellCode() : 125;
+  }
+
+  static int64_t Now() {
+    timespec time{};
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000 + time.tv_nsec / 1'000'000;
+  }
+
+  // The client leaves: a terminal that nobody reads is read here, one whose client died hangs up.
+  void HearClient() {
+    auto packet = ReceivePacket(control_.get());
+    if (packet && packet->data == kExecDetached) {
+      draining_ = static_cast<bool>(started_.master);
+      return;
+    }
+    control_.Reset();
+    if (!draining_) started_.master.Reset();
+  }
+
+  void Drain() {
+    char buffer[16 << 10];
+    if (read(started_.master.get(), buffer, sizeof buffer) <= 0 && errno != EINTR && errno != EAGAIN)
+      draining_ = false;
+  }
+
+  Context& context_;
+  ExecOrder order_;
+  Fd control_{kExecControl};
+  Started started_;
+  bool draining_ = false;
+};
+
+}  // namespace
+
+int RunExecHelper(Context& context) {
+  auto order = ReadOrder();
+  if (!order) {
+    (void)SendPacket(kExecControl, Encode(ControlMessage(Failed{std::move(order).error()})));
+    return 0;
+  }
+  if (order->log_level >= 0 && order->log_level <= static_cast<int>(LogLevel::kTrace))
+    context.log_level = static_cast<LogLevel>(order->log_level);
+  return Helper(context, std::move(*order)).Run();
+}
+
+}  // namespace wolffia
