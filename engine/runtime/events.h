@@ -1,9 +1,9 @@
-// Events: the journal of what happened to containers, images, volumes and secrets, in the runtime directory.
-// Losing one is never an error.
+// Events: the journal of what happened to containers, images, volumes and secrets. It lies in the runtime
+// directory (events.log, JSON lines; events.log.1 is what came before it reached 4 MiB) and is gone at
+// reboot. Each event is one write with O_APPEND, so writers need no lock. Losing one is never an error.
 #pragma once
 
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,28 +21,20 @@ struct Event {
   std::string id, name, image;
   std::optional<int> exit_code;
   std::map<std::string, std::string> attributes;
+  bool operator==(const Event&) const = default;
 };
 
 void WriteEvent(const Store& store, const Event& event);
-// Fills name and image from config.json.
+// Fills name, image and the attributes that are the container's labels from config.json, and the time.
 void WriteContainerEvent(const Context& context, const Store& store, const std::string& id,
                          std::string_view status, std::map<std::string, std::string> attributes = {},
                          std::optional<int> exit_code = {});
 
-class EventReader {
- public:
-  static Result<EventReader> Open(const Store& store);
-  EventReader(EventReader&&) noexcept;
-  EventReader& operator=(EventReader&&) noexcept;
-  ~EventReader();
+// One line of the journal, line feed and all.
+std::string SerializeEvent(const Event& event);
+Result<Event> ParseEvent(std::string_view line);
 
-  Result<std::optional<Event>> Next();  // nullopt: nothing more yet
-  int fd() const;                       // readable (poll) when there may be more
-
- private:
-  class Impl;
-  explicit EventReader(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
-};
+inline constexpr char kEventsFile[] = "events.log", kOlderEventsFile[] = "events.log.1";
+inline constexpr size_t kMaxEventLine = 64 << 10;
 
 }  // namespace wolffia
