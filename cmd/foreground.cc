@@ -1,20 +1,79 @@
 #include "cmd/foreground.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+
 #include "cmd/container_removal.h"
 
 namespace wolffia {
+namespace {
 
-Result<int> AwaitContainer(const Command& command, const Store& store, MonitorClient& monitor,
-                           const std::string& id, bool auto_remove) {
+Result<int> CodeOf(Result<AttachResult> result) {
+  if (!result) return std::unexpected(std::move(result).error());
+  if (result->end == AttachEnd::kMonitorDied)
+    return Fail(Code::kIo, "the monitor died, and the container with it");
+  return result->end == AttachEnd::kDetached ? 0 : result->exit_code;
+}
+
+}  // namespace
+
+AttachOptions ForegroundOptions(const TerminalFlags& flags, bool interactive) {
+  AttachOptions options{
+      .stdin_open = interactive, .tty = flags.tty, .sig_proxy = flags.sig_proxy, .lossless = true};
+  options.detach_keys = flags.detach_keys;
+  if (flags.attach) {
+    auto has = [&](const char* stream) {
+      return std::ranges::find(*flags.attach, stream) != flags.attach->end();
+    };
+    options.stdin_open = interactive && (has("stdin") || has("STDIN"));
+    options.output = has("stdout") || has("STDOUT");
+    options.errors = has("stderr") || has("STDERR");
+  }
+  if (options.tty && options.stdin_open && isatty(STDIN_FILENO) == 0)
+    PrintNotice("The input device is not a TTY. The --tty and --interactive flags might not work properly");
+  return options;
+}
+
+Result<StartedContainer> StartMonitor(const Context& context, const Store& store, NewContainer container,
+                                      const std::optional<AttachOptions>& options) {
+  MonitorStart start;
+  std::optional<AttachStreams> streams;
+  if (options) {
+    streams = TRY(AttachStreams::Make(*options));
+    start.attach = streams->request();
+    start.fds = streams->theirs();
+  }
+  start.keep_signals = !options;
+  MonitorClient monitor = TRY(MonitorClient::Start(context, store, std::move(container), start));
+  if (streams) streams->CloseTheirs();
+  TRY(monitor.AwaitStarted());
+  return StartedContainer{std::move(monitor), std::move(streams)};
+}
+
+Result<int> AwaitContainer(const Command& command, const Store& store, StartedContainer started,
+                           const AttachOptions& options, const std::string& id, bool auto_remove) {
+  started.monitor.Detach();  // whatever becomes of us
   // Now, while the container works, it costs nobody any time.
   SweepContainers(command.context, store);
-  auto exited = monitor.AwaitExit(true);
-  if (auto_remove) {
+  auto result = PumpAttached(started.monitor.control(), std::move(*started.streams), options);
+  if (auto_remove && (!result || result->end != AttachEnd::kDetached)) {
     auto removed = RemoveContainer(command.context, store, id, true);
     if (!removed && removed.error().code != Code::kNotFound) PrintError(removed.error());
   }
-  if (!exited) return std::unexpected(std::move(exited).error());
-  return exited->exit_code;
+  return CodeOf(std::move(result));
+}
+
+Result<int> AttachTo(const Store& store, const ContainerStatus& status, const AttachOptions& options) {
+  AttachOptions with_notice = options;
+  with_notice.on_overrun = [&status] {
+    PrintNotice("wolffia: output was skipped, because it was not read in time: wolffia logs " +
+                status.record.name + " has all of it");
+  };
+  ControlClient client = TRY(ControlClient::Connect(store, status));
+  AttachStreams streams = TRY(AttachStreams::Make(with_notice));
+  TRY(client.Ask(streams.request(), streams.theirs()));
+  return CodeOf(PumpAttached(client, std::move(streams), with_notice));
 }
 
 Result<int> StartFailure(Error error) {

@@ -1,14 +1,33 @@
-// A container in the foreground: what `run` and `start --attach` do between its start and its end.
+// A container in the foreground: what `run`, `start --attach` and `attach` do until it ends or is left.
 #pragma once
+
+#include <optional>
 
 #include "cmd/session.h"
 #include "engine/runtime/monitor_client.h"
+#include "engine/runtime/run_request.h"
+#include "engine/runtime/terminal_client.h"
 
 namespace wolffia {
 
-// Its exit code. Signals that we get are passed on; one that is removed when it ends is gone afterwards.
-Result<int> AwaitContainer(const Command& command, const Store& store, MonitorClient& monitor,
-                           const std::string& id, bool auto_remove);
+// With what a container that is started is attached to. Also says, as podman does, that -it needs a terminal.
+AttachOptions ForegroundOptions(const TerminalFlags& flags, bool interactive);
+
+// Starts the monitor of a container whose lock is ours. Without `options` in the background.
+struct StartedContainer {
+  MonitorClient monitor;
+  std::optional<AttachStreams> streams;
+};
+Result<StartedContainer> StartMonitor(const Context& context, const Store& store, NewContainer container,
+                                      const std::optional<AttachOptions>& options);
+
+// The exit code of a container that was started in the foreground, 0 if it was left by the detach keys. One
+// that is removed when it ends is gone afterwards.
+Result<int> AwaitContainer(const Command& command, const Store& store, StartedContainer started,
+                           const AttachOptions& options, const std::string& id, bool auto_remove);
+
+// The exit code of a container that ran already.
+Result<int> AttachTo(const Store& store, const ContainerStatus& status, const AttachOptions& options);
 
 // The error of a start: printed, and turned into an exit code, where it is the command's fault (126, 127).
 Result<int> StartFailure(Error error);

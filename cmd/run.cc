@@ -24,19 +24,24 @@ Result<int> RunContainer(const Command& command, const NewContainerCommand& want
     container.lock.Release();
     return Undo(command, store, id, std::move(written).error());
   }
-  auto monitor = MonitorClient::Start(command.context, store, std::move(container),
-                                      {.stdin_open = wanted.request.interactive});
-  if (!monitor) return Undo(command, store, id, std::move(monitor).error());
-  auto started = monitor->AwaitStarted();
+  std::optional<AttachOptions> options;
+  if (!wanted.request.lifecycle.detach)
+    options = ForegroundOptions(wanted.request.terminal, wanted.request.interactive);
+  auto started = StartMonitor(command.context, store, std::move(container), options);
   if (!started) return Undo(command, store, id, std::move(started).error());
   id_file.Keep();
-  return AwaitContainer(command, store, *monitor, id, wanted.request.auto_remove);
+  if (options)
+    return AwaitContainer(command, store, std::move(*started), *options, id, wanted.request.auto_remove);
+  started->monitor.Detach();
+  PrintLine(id);
+  return 0;
 }
 
 }  // namespace
 
 Result<int> RunVerb(const Command& command) {
   NewContainerCommand wanted = TRY(ReadNewContainer(command));
+  wanted.request.lifecycle.detach = command.options().Bool("detach");
   auto code = RunContainer(command, wanted);
   if (!code) return StartFailure(std::move(code).error());
   return code;

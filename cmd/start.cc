@@ -7,16 +7,16 @@
 namespace wolffia {
 namespace {
 
-// The monitor of a container that did not run; nullopt if it runs.
-Result<std::optional<MonitorClient>> StartMonitor(const Command& command, const Store& store,
-                                                  const ContainerStatus& status, const MonitorStdio& stdio) {
+// nullopt if it runs.
+Result<std::optional<StartedContainer>> StartIfStopped(const Command& command, const Store& store,
+                                                       const ContainerStatus& status,
+                                                       const std::optional<AttachOptions>& options) {
   const ContainerRecord& record = status.record;
   auto taken = TRY(ContainerStore(store).Take(record.id));
-  if (!taken) return std::optional<MonitorClient>();
+  if (!taken) return std::optional<StartedContainer>();
   if (record.rootfs.empty()) TRY(OpenLayers(command, store, record.chain, record.diff_ids));
-  MonitorClient monitor = TRY(MonitorClient::Start(command.context, store, std::move(*taken), stdio));
-  TRY(monitor.AwaitStarted());
-  return std::optional<MonitorClient>(std::move(monitor));
+  return std::optional<StartedContainer>(
+      TRY(StartMonitor(command.context, store, std::move(*taken), options)));
 }
 
 Result<ContainerStatus> Find(const Store& store, const std::string& typed) {
@@ -26,20 +26,23 @@ Result<ContainerStatus> Find(const Store& store, const std::string& typed) {
 
 Result<> StartInBackground(const Command& command, const Store& store, const std::string& typed) {
   ContainerStatus status = TRY(Find(store, typed));
-  auto monitor = TRY(StartMonitor(command, store, status, {.null = true}));
-  if (monitor) monitor->Detach();
+  auto started = TRY(StartIfStopped(command, store, status, std::nullopt));
+  if (started) started->monitor.Detach();
   PrintLine(typed);
   return {};
 }
 
 Result<int> StartInForeground(const Command& command, const Store& store, const std::string& typed) {
   ContainerStatus status = TRY(Find(store, typed));
-  bool interactive = command.options().Bool("interactive") || status.record.interactive;
-  auto monitor = TRY(StartMonitor(command, store, status, {.stdin_open = interactive}));
-  if (!monitor)
-    return Fail(Code::kBusy,
-                "container " + typed + " is running: only one that is being started can be attached to");
-  return AwaitContainer(command, store, *monitor, status.record.id, status.record.auto_remove);
+  TerminalFlags flags{.tty = status.record.tty};
+  AttachOptions options =
+      ForegroundOptions(flags, command.options().Bool("interactive") || status.record.interactive);
+  auto started = TRY(StartIfStopped(command, store, status, options));
+  if (started)
+    return AwaitContainer(command, store, std::move(*started), options, status.record.id,
+                          status.record.auto_remove);
+  options.lossless = false;
+  return AttachTo(store, status, options);
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 // The options of `run` and `create`, by name.
 #pragma once
 
+#include <array>
+#include <string_view>
+
 #include "cmd/option.h"
 
 namespace wolffia::table {
@@ -15,6 +18,7 @@ inline constexpr Option kRun[] = {
      Completes::kFiles},
     {"conmon-pidfile", 0, kString, "FILE", "Write the process id of the container's monitor into FILE", "",
      Completes::kFiles},
+    {"detach", 'd', kBool, "", "Run the container in the background and print its id"},
     {"device", 0, kList, "HOST[:CONTAINER]", "Give the container a device of the host that you may open", "",
      Completes::kFiles},
     {"domainname", 0, kString, "NAME", "Set the container's NIS domain name"},
@@ -66,5 +70,25 @@ inline constexpr Option kRun[] = {
     {"volume", 'v', kList, "HOST:CONTAINER[:OPTIONS]", "Mount a host path", "", Completes::kFiles},
     {"workdir", 'w', kString, "DIR", "Working directory inside the container"},
 };
+
+// What `run` does with the container once it is made.
+constexpr bool IsOfRunAlone(std::string_view name) {
+  return name == "detach" || name == "detach-keys" || name == "sig-proxy";
+}
+
+template <size_t N>
+constexpr size_t CountOfCreate(const Option (&options)[N]) {
+  size_t count = 0;
+  for (const Option& option : options) count += IsOfRunAlone(option.name) ? 0 : 1;
+  return count;
+}
+
+inline constexpr auto kCreate = [] {
+  std::array<Option, CountOfCreate(kRun)> options{};
+  size_t at = 0;
+  for (const Option& option : kRun)
+    if (!IsOfRunAlone(option.name)) options[at++] = option;
+  return options;
+}();
 
 }  // namespace wolffia::table

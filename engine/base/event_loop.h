@@ -1,6 +1,6 @@
-// EventLoop: epoll and one timerfd for one thread. It sleeps until a descriptor or the nearest deadline is due,
-// so an idle container costs no wake-up. Callbacks run on the loop's thread and may add, change and remove
-// watches, their own too.
+// EventLoop: epoll and one timerfd for one thread. It sleeps until a descriptor or the nearest deadline is
+// due, so an idle container costs no wake-up. Callbacks run on the loop's thread and may add, change and
+// remove watches, their own too.
 #pragma once
 
 #include <cstdint>
@@ -35,19 +35,24 @@ class EventLoop {
 
  private:
   EventLoop() = default;
-  Result<> Dispatch(int timeout_ms);
+  Result<> Dispatch();
   void RunTimers();
-  void Arm();
+  Result<> Arm();
 
+  struct Watched {
+    uint32_t serial = 0;  // tells a late event of a forgotten descriptor from one of its successor
+    std::shared_ptr<Ready> ready;
+  };
   struct Timer {
     TimerId id;
     Due due;
   };
   Fd epoll_, timer_;
   bool running_ = false;
+  uint32_t last_serial_ = 0;
   TimerId last_id_ = 0;
   int64_t armed_ = 0;  // the deadline that timer_ is set to; 0: none
-  std::map<int, std::shared_ptr<Ready>> watches_;
+  std::map<int, Watched> watches_;
   std::multimap<int64_t, Timer> timers_;
 };
 

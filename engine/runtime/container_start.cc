@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "engine/runtime/pid_file.h"
+#include "engine/runtime/process_identity.h"
 #include "engine/runtime/seccomp.h"
 #include "storage/image_store.h"
 
@@ -64,8 +66,8 @@ Result<> ReadUpper(const ContainerRecord& record, RootSource& root) {
   return {};
 }
 
-Result<Prepared> Prepare(const Context& context, const Store& store, const ContainerStatus& container,
-                         const StartRequest& request) {
+Result<Prepared> ReadAndPlan(const Context& context, const Store& store, const ContainerStatus& container,
+                             const StartSetup& setup) {
   Prepared p;
   RootSource root;
   root.container_dir = ContainerStore(store).DirectoryOf(container.record.id);
@@ -83,48 +85,90 @@ Result<Prepared> Prepare(const Context& context, const Store& store, const Conta
     root.root_gid = view.Gid(top.gid);
     TRY(ReadUpper(container.record, root));
   }
-  LaunchOptions options{.stdin_open = request.stdin_open};
+  LaunchOptions options{.stdin_open = setup.stdin_open};
+  options.rows = setup.size.rows;
+  options.columns = setup.size.columns;
+  options.hold = setup.mode == StartMode::kRootOnly;
   if (p.spec.seccomp)
     options.seccomp = TRY(CompileSeccomp(*p.spec.seccomp, store.runroot_path() + "/seccomp"));
   p.plan = TRY(BuildLaunchPlan(p.spec, p.host, root, std::move(options)));
   const bool image_alone = root.fuse_upper ? root.memory || !container.started : root.fresh_upper;
-  if (root.layered && image_alone && OnlyOwnMounts(p.spec))
-    DropAbsentCandidates(p.lower->index(), std::get<step::Execute>(p.plan.steps.back()).candidates);
+  auto* execute = std::get_if<step::Execute>(&p.plan.steps.back());
+  if (execute != nullptr && root.layered && image_alone && OnlyOwnMounts(p.spec))
+    DropAbsentCandidates(p.lower->index(), execute->candidates);
   return p;
 }
 
-// The container has its copies; with ours open, a reader of its output would never see the end.
-void CloseStdio() {
-  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
-    if (null < 0 || dup2(null, fd) < 0) close(fd);
-  if (null > STDERR_FILENO) close(null);
+void LogPlan(const Context& context, const LaunchPlan& plan) {
+  if (context.log_level < LogLevel::kDebug) return;
+  for (size_t i = 0; i < plan.steps.size(); i++)
+    context.Debug("step " + std::to_string(i) + ": " + Describe(plan.steps[i]));
+}
+
+Result<> WriteStarted(const Context& context, const Store& store, const std::string& id, int pid,
+                      int restarts) {
+  StartedRecord record{pid, getpid(), context.now()};
+  record.monitor_ticks = StartTicks(getpid());
+  record.boot_id = BootId();
+  record.restarts = restarts;
+  return ContainerStore(store).WriteStarted(id, record);
 }
 
 }  // namespace
 
-Result<RunningContainer> StartContainer(const Context& context, const Store& store,
-                                        const ContainerStatus& container, const StartRequest& request,
-                                        std::optional<LaunchPlan::Fault> fault) {
-  Prepared p = TRY(Prepare(context, store, container, request));
-  p.plan.fault = fault;
-  if (context.log_level >= LogLevel::kDebug)
-    for (size_t i = 0; i < p.plan.steps.size(); i++)
-      context.Debug("step " + std::to_string(i) + ": " + Describe(p.plan.steps[i]));
-  RunningContainer running;
-  running.server = RootServer(p.lower, ViewOf(p.spec));
-  Launcher launcher = TRY(Launcher::Begin(p.plan, p.host));
+Result<std::unique_ptr<RunningContainer>> RunningContainer::Prepare(const Context& context,
+                                                                    const Store& store,
+                                                                    const ContainerStatus& container,
+                                                                    const StartSetup& setup) {
+  Prepared p = TRY(ReadAndPlan(context, store, container, setup));
+  p.plan.fault = setup.fault;
+  LogPlan(context, p.plan);
+  auto running = std::make_unique<RunningContainer>();
+  running->pending_ = std::make_unique<Pending>(Pending{std::move(p.plan), std::nullopt});
+  const LaunchPlan& plan = running->pending_->plan;
+  const bool terminal = p.spec.process.terminal, layered = p.lower != nullptr;
+  running->server_ = RootServer(p.lower, ViewOf(p.spec));
+  if (terminal || setup.mode == StartMode::kRootOnly) {
+    running->pending_->launcher.emplace(TRY(Launcher::Begin(plan, p.host)));
+  } else {
+    StreamPipes pipes = TRY(StreamPipes::Make(setup.stdin_open));
+    TRY(pipes.Install());
+    running->pending_->launcher.emplace(TRY(Launcher::Begin(plan, p.host)));
+    running->streams_ = pipes.TakeOurs();
+  }
   CloseStdio();
-  TRY(running.server.Prepare(context, store, container.record));
+  Launcher& launcher = *running->pending_->launcher;
+  TRY(running->server_.Prepare(context, store, container.record));
   TRY(launcher.FinishMaps());
-  if (p.lower != nullptr) TRY(running.server.Serve(TRY(launcher.AwaitFuse())));
-  StartedRecord record{launcher.child().pid(), getpid(), context.now()};
-  TRY(ContainerStore(store).WriteStarted(container.record.id, record));
-  running.server.FollowClients(TRY(launcher.AwaitReady()));
-  TRY(launcher.Go());
-  running.child = launcher.TakeChild();
-  running.user_namespace = launcher.TakeUserNamespace();
+  if (layered) TRY(running->server_.Serve(TRY(launcher.AwaitFuse())));
+  if (setup.mode != StartMode::kRootOnly) {
+    TRY(WriteStarted(context, store, container.record.id, launcher.child().pid(), setup.restarts));
+    TRY(WritePidFiles(container.record, launcher.child().pid(), getpid()));
+  }
+  if (terminal && setup.mode != StartMode::kRootOnly) {
+    running->streams_.out = TRY(launcher.AwaitTerminal());
+    running->streams_.in = TRY(running->streams_.out.Duplicate());
+  }
+  running->proc_ = TRY(launcher.AwaitReady());
+  if (running->proc_) running->server_.FollowClients(TRY(running->proc_.Duplicate()));
+  running->user_namespace_ = launcher.TakeUserNamespace();
   return running;
+}
+
+Result<> RunningContainer::Go() {
+  if (pending_ == nullptr) return {};
+  TRY(pending_->launcher->Go());
+  child_ = pending_->launcher->TakeChild();
+  pending_.reset();
+  return {};
+}
+
+Result<ExitStatus> RunningContainer::Wait() {
+  if (pending_ != nullptr) {
+    child_ = pending_->launcher->TakeChild();
+    pending_.reset();
+  }
+  return child_.Wait();
 }
 
 }  // namespace wolffia

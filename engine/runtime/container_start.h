@@ -1,26 +1,56 @@
 // ContainerStart: from a container's directory to its running first process, in the monitor: reads record and
-// spec, opens the layers, makes the plan, launches it and serves the root.
+// spec, opens the layers, makes the plan, launches it and serves the root. In two halves, for containers that
+// are only initialized, and for those whose root stands for others.
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "engine/base/context.h"
+#include "engine/runtime/container_streams.h"
+#include "engine/runtime/control_protocol.h"
 #include "engine/runtime/launcher.h"
-#include "engine/runtime/monitor_protocol.h"
 #include "engine/runtime/root_server.h"
 #include "storage/container_store.h"
 
 namespace wolffia {
 
-struct RunningContainer {
-  RootServer server;  // destroyed after the child, which may wait for an answer of it
-  Child child;
-  Fd user_namespace;
+struct StartSetup {
+  StartMode mode = StartMode::kRun;
+  bool stdin_open = false;
+  TerminalSize size;
+  int restarts = 0;
+  std::optional<LaunchPlan::Fault> fault;  // tests
 };
 
-// Standard input, output and error of this process go to the container and are /dev/null afterwards.
-Result<RunningContainer> StartContainer(const Context& context, const Store& store,
-                                        const ContainerStatus& container, const StartRequest& request,
-                                        std::optional<LaunchPlan::Fault> fault);
+class RunningContainer {
+ public:
+  // Its first process waits. The caller must have one thread only. Standard input, output and error of this
+  // process are /dev/null afterwards.
+  static Result<std::unique_ptr<RunningContainer>> Prepare(const Context& context, const Store& store,
+                                                           const ContainerStatus& container,
+                                                           const StartSetup& setup);
+  // The command has been executed.
+  Result<> Go();
+
+  const Child& child() const { return pending_ ? pending_->launcher->child() : child_; }
+  Result<ExitStatus> Wait();
+  // The container has ended. Nobody writes to its upper afterwards.
+  void StopServer() { server_.Stop(); }
+  int user_namespace() const { return user_namespace_.get(); }
+  int proc() const { return proc_.get(); }  // of the container, O_PATH; -1 if it has none
+  ContainerStreams& streams() { return streams_; }
+
+ private:
+  struct Pending {
+    LaunchPlan plan;
+    std::optional<Launcher> launcher;
+  };
+  RootServer server_;  // destroyed after the child, which may wait for an answer of it
+  std::unique_ptr<Pending> pending_;
+  Child child_;
+  Fd user_namespace_, proc_;
+  ContainerStreams streams_;
+};
 
 }  // namespace wolffia

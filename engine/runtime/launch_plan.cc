@@ -213,7 +213,10 @@ class Builder {
     if (!options_.stdin_open && !spec_.process.terminal) Add(step::NullStdin{null_slot});
     Append(TRY(PlanLimits(spec_.process)));
     Add(step::HideMemory{});
-    Add(step::AwaitGo{});
+    if (options_.hold)
+      Add(step::Hold{});
+    else
+      Add(step::AwaitGo{});
     return {};
   }
 

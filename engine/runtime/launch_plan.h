@@ -56,6 +56,7 @@ struct LaunchPlan {
 struct LaunchOptions {
   bool stdin_open = false;
   uint16_t rows = 0, columns = 0;    // of the terminal's window; 0: not known
+  bool hold = false;                 // nothing is executed: the root stands for others
   std::vector<sock_filter> seccomp;  // compiled from spec.seccomp; empty: none
 };
 

@@ -1,133 +1,258 @@
 #include "engine/runtime/monitor.h"
 
+#include <fcntl.h>
 #include <malloc.h>
-#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <csignal>
 
-#include "engine/runtime/container_start.h"
+#include "engine/runtime/control_socket.h"
 #include "engine/runtime/guard.h"
+#include "engine/runtime/monitor_state.h"
 #include "engine/runtime/remove_tree.h"
+#include "engine/runtime/stop_signal.h"
 
 namespace wolffia {
 namespace {
+
+constexpr int64_t kSecond = 1'000'000'000;
 
 int ExitCodeOf(const Error& error) {
   return error.code == Code::kNoCommand ? 127 : error.code == Code::kNotExecutable ? 126 : 125;
 }
 
-class Monitor {
- public:
-  Monitor(Context& context, MonitorOptions options) : context_(context), options_(std::move(options)) {}
-
-  int Run() {
-    auto request = ReceiveRequest();
-    if (!request) return Report(Failed{std::move(request.error())});
-    auto store = Store::Open({request->store_root, request->store_runroot,
-                              request->volatile_store ? Durability::kVolatile : Durability::kSafe});
-    if (!store) return Report(Failed{std::move(store.error())});
-    auto container = ContainerStore(*store).Get(request->container_id);
-    if (!container) return Report(Failed{std::move(container.error())});
-    id_ = container->record.id;
-    auto_remove_ = container->record.auto_remove;
-    auto running = StartContainer(context_, *store, *container, *request, options_.fault);
-    if (!running) {
-      End(*store, {ExitCodeOf(running.error()), context_.now(), running.error().what}, -1);
-      return Report(Failed{std::move(running.error())});
-    }
-    *container = {};
-    malloc_trim(0);  // plan and spec are gone; from here on the memory is what an idle container costs
-    (void)Report(Started{running->child.pid()});
-    // Without a guard (no processes left for us, say) PR_SET_PDEATHSIG still holds in most containers.
-    if (auto guard = StartGuard(running->child.pidfd(), options_.lock.get())) guard_ = std::move(*guard);
-    int code = Supervise(running->child);
-    guard_ = {};
-    running->server.Stop();  // before another monitor may have the upper
-    End(*store, {code, context_.now(), ""}, running->user_namespace.get());
-    return Report(Exited{code});
-  }
-
- private:
-  Result<StartRequest> ReceiveRequest() {
-    Packet packet = TRY(ReceivePacket(options_.control.get()));
-    MonitorMessage message = TRY(Decode(packet.data));
-    auto* request = std::get_if<StartRequest>(&message);
-    if (request == nullptr) return Fail(Code::kInvalid, "the monitor expects a request to start a container");
-    if (request->log_level >= 0 && request->log_level <= static_cast<int>(LogLevel::kTrace))
-      context_.log_level = static_cast<LogLevel>(request->log_level);
-    return std::move(*request);
-  }
-
-  // The CLI may be gone; then nobody wants to know.
-  int Report(const MonitorMessage& message) {
-    if (!options_.control) return 0;
-    return SendPacket(options_.control.get(), Encode(message)) ? 0 : 1;
-  }
-
-  // Until the container's first process ends. Returns its exit code, as a shell counts it.
-  int Supervise(Child& child) {
-    sigset_t all;
-    sigfillset(&all);
-    Fd signals(signalfd(-1, &all, SFD_CLOEXEC));
-    for (;;) {
-      pollfd fds[3] = {
-          {child.pidfd(), POLLIN, 0}, {signals.get(), POLLIN, 0}, {options_.control.get(), POLLIN, 0}};
-      if (poll(fds, 3, -1) < 0) continue;
-      if (fds[2].revents != 0) HandleControl(child);
-      if (fds[1].revents != 0) HandleSignal(signals.get(), child);
-      if (fds[0].revents == 0) continue;
-      auto status = child.Wait();
-      return status ? status->ShellCode() : 125;
-    }
-  }
-
-  void HandleControl(Child& child) {
-    auto packet = ReceivePacket(options_.control.get());
-    auto message = packet ? Decode(packet->data) : std::unexpected(packet.error());
-    auto* signalled = message ? std::get_if<Signalled>(&*message) : nullptr;
-    if (signalled == nullptr)
-      options_.control.Reset();  // the CLI is gone, or speaks nonsense: the container goes on
-    else
-      (void)child.Signal(signalled->signal);
-  }
-
-  // A signal for the monitor is meant for the container: SIGTERM at the end of a session, say.
-  static void HandleSignal(int signals, Child& child) {
-    signalfd_siginfo info;
-    if (read(signals, &info, sizeof info) != sizeof info) return;
-    if (info.ssi_signo != SIGCHLD && info.ssi_signo != SIGPIPE)
-      (void)child.Signal(static_cast<int>(info.ssi_signo));
-  }
-
-  // Exit record, or removal; then the lock is free, so that whoever waits for the CLI finds a container that
-  // has ended.
-  void End(const Store& store, const ExitRecord& record, int user_namespace) {
-    ContainerStore containers(store);
-    if (!auto_remove_) {
-      (void)containers.WriteExit(id_, record);  // on a full disk the container counts as crashed
-      options_.lock.Reset();
-      return;
-    }
-    options_.lock.Reset();
-    std::string left_over;
-    auto removed = containers.Remove(id_, &left_over);
-    if (removed || left_over.empty() || user_namespace < 0) return;  // Sweep finishes what is left
-    if (RemoveTreeInNamespace(user_namespace, store.root_path() + "/" + left_over))
-      (void)containers.Remove(id_);
-  }
-
-  Context& context_;
-  MonitorOptions options_;
-  std::string id_;
-  bool auto_remove_ = false;
-  Child guard_;
-};
-
 }  // namespace
+
+int Monitor::Run() {
+  auto packet = ReceivePacket(options_.control.get());
+  auto message = packet ? DecodeControl(packet->data) : std::unexpected(packet.error());
+  if (!message) return Refuse(message.error());
+  auto* request = std::get_if<StartRequest>(&*message);
+  if (request == nullptr)
+    return Refuse({Code::kInvalid, 0, "the monitor expects a request to start a container"});
+  if (auto begun = Begin(std::move(*request), std::move(packet->fds)); !begun) return Refuse(begun.error());
+  auto started = Start();
+  if (started && mode_ == StartMode::kRun) started = Go();
+  if (!started) {
+    running_.reset();
+    End({ExitCodeOf(started.error()), context_.now(), started.error().what});
+    server_->SendAll(Failed{std::move(started.error())});
+    return 0;
+  }
+  server_->Send(first_, Started{running_->child().pid()});
+  (void)loop_->Run();
+  End({exit_code_, context_.now(), error_, stopped_, false, restarts_});
+  for (ClientId client : stop_askers_) server_->Send(client, Done{forced_});
+  server_->SendAll(Exited{exit_code_});
+  return 0;
+}
+
+// The client may be gone; then nobody wants to know.
+int Monitor::Refuse(const Error& error) {
+  if (server_) {
+    server_->Send(first_, Failed{error});
+    return 0;
+  }
+  return SendPacket(options_.control.get(), Encode(Failed{error})) ? 0 : 1;
+}
+
+Result<> Monitor::Begin(StartRequest request, std::vector<Fd> fds) {
+  if (request.log_level >= 0 && request.log_level <= static_cast<int>(LogLevel::kTrace))
+    context_.log_level = static_cast<LogLevel>(request.log_level);
+  mode_ = request.mode;
+  size_ = request.attach.size;
+  store_ = TRY(Store::Open({request.store_root, request.store_runroot,
+                            request.volatile_store ? Durability::kVolatile : Durability::kSafe}));
+  ContainerStatus container = TRY(ContainerStore(*store_).Get(request.container_id));
+  ReadRecord(container.record);
+  if (request.attach.streams & kStdin) stdin_open_ = true;
+  ContainerStore(*store_).RemoveLive(id_);
+  loop_ = TRY(EventLoop::Create());
+  server_.emplace(
+      *loop_, ControlServer::Handler{[this](ClientId client, ControlMessage message, std::vector<Fd> with) {
+                                       Handle(client, std::move(message), std::move(with));
+                                     },
+                                     [this](ClientId client) { Gone(client); }});
+  first_ = TRY(server_->Adopt(std::move(options_.control)));
+  if (mode_ != StartMode::kRootOnly) {
+    TRY(BeginOutput(container.record));
+    TRY(Attach(first_, request.attach, std::move(fds)));
+  }
+  TRY(server_->Listen(store_->runroot_path(), id_));
+  if (mode_ != StartMode::kRootOnly) TRY(WriteOwnPid());
+  sigset_t all;
+  sigfillset(&all);
+  signals_ = Fd(signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_) return FailErrno("watch for signals");
+  return loop_->Watch(signals_.get(), EPOLLIN, [this](uint32_t) { HandleSignal(); });
+}
+
+void Monitor::ReadRecord(const ContainerRecord& record) {
+  id_ = record.id;
+  auto_remove_ = record.auto_remove && mode_ != StartMode::kRootOnly;
+  tty_ = record.tty;
+  stdin_open_ = record.interactive;
+  stdin_once_ = record.stdin_once;
+  stop_signal_ = ParseSignal(record.stop_signal).value_or(SIGTERM);
+  stop_timeout_ = record.stop_timeout;
+  timeout_ = record.timeout;
+  policy_ = {record.restart_policy, record.restart_retries};
+}
+
+Result<> Monitor::BeginOutput(const ContainerRecord& record) {
+  log_ = TRY(LogWriter::Open(record.log, ContainerStore(*store_).DirectoryOf(id_)));
+  pump_.emplace(*loop_, *log_, context_.now);
+  pump_->OnDrained([this] {
+    if (ended_) Over();
+  });
+  input_.emplace(*loop_, [this](ClientId client) { return server_->Has(client); });
+  return {};
+}
+
+// For service managers (generate systemd), under a name that they can know before.
+Result<> Monitor::WriteOwnPid() {
+  const std::string directory = store_->runroot_path() + "/pids";
+  TRY(MakeDirectories(directory));
+  return ReplaceFileAt(AT_FDCWD, directory + "/" + id_ + ".pid", std::to_string(getpid()), 0600,
+                       Durability::kVolatile);
+}
+
+Result<> Monitor::Start() {
+  ContainerStatus container = TRY(ContainerStore(*store_).Get(id_));
+  running_ = TRY(RunningContainer::Prepare(context_, *store_, container,
+                                           {.mode = mode_,
+                                            .stdin_open = stdin_open_,
+                                            .size = size_,
+                                            .restarts = restarts_,
+                                            .fault = options_.fault}));
+  container = {};
+  ContainerStreams& streams = running_->streams();
+  if (streams.out) TRY(pump_->AddSource(std::move(streams.out), kStdout));
+  if (streams.err) TRY(pump_->AddSource(std::move(streams.err), kStderr));
+  if (streams.in && (stdin_open_ || tty_)) TRY(input_->SetTarget(std::move(streams.in), tty_, stdin_once_));
+  const int pidfd = running_->child().pidfd();
+  TRY(loop_->Watch(pidfd, EPOLLIN, [this](uint32_t) { Ended(); }));
+  // Without a guard (no processes left for us, say) PR_SET_PDEATHSIG still holds in most containers.
+  if (auto guard = StartGuard(pidfd, options_.lock.get())) guard_ = std::move(*guard);
+  if (mode_ == StartMode::kInit) SetPhase(Phase::kInitialized);
+  if (mode_ == StartMode::kRootOnly) SetPhase(Phase::kMounted);
+  return {};
+}
+
+Result<> Monitor::Go() {
+  TRY(running_->Go());
+  malloc_trim(0);  // plan and spec are gone; from here on the memory is what an idle container costs
+  mode_ = StartMode::kRun;
+  started_ns_ = context_.now();
+  if (timeout_ > 0) limit_timer_ = loop_->After(timeout_ * kSecond, [this] { (void)Signal(SIGKILL); });
+  SetPhase(Phase::kRunning);
+  return {};
+}
+
+void Monitor::Ended() {
+  loop_->Forget(running_->child().pidfd());
+  for (EventLoop::TimerId timer : {stop_timer_, limit_timer_}) loop_->Cancel(timer);
+  auto status = running_->Wait();
+  exit_code_ = status ? status->ShellCode() : 125;
+  ended_ = true;
+  if (!pump_) return Over();
+  input_->CloseTarget();
+  pump_->Abandon();
+  if (pump_->Drained()) return Over();
+  if (!stop_askers_.empty() || !restart_askers_.empty()) HurryOutput();
+}
+
+void Monitor::Over() {
+  ended_ = false;
+  guard_ = {};
+  running_->StopServer();  // before another monitor may have the upper
+  Next();
+}
+
+void Monitor::Next() {
+  if (mode_ != StartMode::kRun) return loop_->Stop();
+  if (!restart_askers_.empty()) return StartAgain();
+  if (stopped_ || !policy_.Wants(exit_code_, restarts_)) return loop_->Stop();
+  const int64_t pause = backoff_.Next(context_.now() - started_ns_);
+  next_ns_ = context_.now() + pause;
+  running_.reset();  // one thread again
+  SetPhase(Phase::kRestarting);
+  restart_timer_ = loop_->After(pause, [this] {
+    restarts_++;
+    StartAgain();
+  });
+}
+
+void Monitor::StartAgain() {
+  running_.reset();
+  error_.clear();
+  stopped_ = forced_ = false;
+  malloc_trim(0);
+  auto started = Start();
+  if (started) started = Go();
+  if (started) return AnswerRestart();
+  if (running_) loop_->Forget(running_->child().pidfd());
+  guard_ = {};
+  running_.reset();
+  exit_code_ = ExitCodeOf(started.error());
+  error_ = started.error().what;
+  started_ns_ = context_.now();
+  for (ClientId client : std::exchange(restart_askers_, {})) server_->Send(client, Failed{started.error()});
+  Next();
+}
+
+// Exit record, or removal; then the lock is free, so that whoever hears of the end finds a container that has
+// ended.
+void Monitor::End(const ExitRecord& record) {
+  ContainerStore containers(*store_);
+  pump_.reset();  // clients see the end of the output
+  containers.RemoveLive(id_);
+  std::string left_over;
+  Result<> removed;
+  if (auto_remove_)
+    removed = containers.Remove(id_, &left_over, true);
+  else if (mode_ != StartMode::kRootOnly)
+    (void)containers.WriteExit(id_, record);  // on a full disk the container counts as crashed
+  unlink((store_->runroot_path() + "/pids/" + id_ + ".pid").c_str());
+  server_->StopListening();
+  guard_ = {};
+  options_.lock.Reset();
+  if (removed || left_over.empty() || !running_) return;  // Sweep finishes what is left
+  if (RemoveTreeInNamespace(running_->user_namespace(), store_->root_path() + "/" + left_over))
+    (void)containers.Remove(id_);
+}
+
+void Monitor::SetPhase(Phase phase) {
+  phase_ = phase;
+  WriteLive();
+}
+
+// Plain "running" needs no file. One that a full disk refuses changes nothing else.
+void Monitor::WriteLive() {
+  ContainerStore containers(*store_);
+  if (phase_ == Phase::kRunning) {
+    if (std::exchange(live_written_, false)) containers.RemoveLive(id_);
+    return;
+  }
+  LiveRecord live;
+  live.phase = phase_;
+  live.restarts = restarts_;
+  if (phase_ == Phase::kRestarting) live.next_ns = next_ns_;
+  if (log_) live.log_lost = log_->lost();
+  live_written_ = true;
+  (void)containers.WriteLive(id_, live);
+}
+
+void Monitor::HandleSignal() {
+  signalfd_siginfo info;
+  if (read(signals_.get(), &info, sizeof info) != sizeof info) return;
+  const int signal = static_cast<int>(info.ssi_signo);
+  if (signal == SIGRTMAX && info.ssi_code == SI_QUEUE && info.ssi_int == kRebindMagic) return Rebind();
+  if (signal == SIGTERM || signal == SIGINT || signal == SIGHUP) Stop(0, -1);
+}
 
 int RunMonitor(Context& context, MonitorOptions options) {
   mallopt(M_ARENA_MAX, 1);  // an arena a thread would be most of the memory of an idle container

@@ -1,10 +1,14 @@
 // Monitor: the one process that stays with a running container. It starts it (launcher.h), serves its layers,
-// forwards signals to it, and when it ends writes exit.json or removes the container. One thread until the
-// container's first process exists, then the threads of the layers' server and one poll loop.
+// keeps its log, answers its clients (control_protocol.h), starts it again where its policy says so, and when
+// it ends writes exit.json or removes the container. One thread and one loop (event_loop.h) besides those of
+// the layers' server.
 //
 // Everything on disk is crash-only: killed at any moment, the monitor leaves a container that is created,
 // crashed or exited, or something in tmp/. Its death kills the container (PR_SET_PDEATHSIG, and
 // guard.h where that does not last).
+//
+// A SIGTERM, SIGINT or SIGHUP of its own stops the container, as `wolffia stop` does. A queued SIGRTMAX with
+// kRebindMagic makes it bind its socket again: somebody has wiped the runtime directory.
 #pragma once
 
 #include <optional>
@@ -16,7 +20,7 @@
 namespace wolffia {
 
 struct MonitorOptions {
-  Fd control;                              // of monitor_protocol.h
+  Fd control;                              // of the first client
   Fd lock;                                 // the container's, held
   std::optional<LaunchPlan::Fault> fault;  // tests: forces the failure of a step
 };

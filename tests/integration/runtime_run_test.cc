@@ -184,17 +184,18 @@ class RuntimeRun : public testing::Test {
     std::string id = container.id;
     Pipe out = TRY(MakePipe()), in = TRY(MakePipe());
     TRY(WriteFull(in.write.get(), input));
-    Fd saved[3];
-    for (int fd : {0, 1, 2}) saved[fd] = Fd(fcntl(fd, F_DUPFD_CLOEXEC, 10));
-    dup2(in.read.get(), 0);
-    dup2(out.write.get(), 1);
-    dup2(out.write.get(), 2);
-    auto client =
-        MonitorClient::Start(context_, *store_, std::move(container), {.stdin_open = !input.empty()});
-    for (int fd : {0, 1, 2}) dup2(saved[fd].get(), fd);
-    if (!client) return std::unexpected(client.error());
-    Started started = TRY(client->AwaitStarted());
-    return Running{std::move(*client), started, std::move(out.read), id};
+    in.write.Reset();
+    MonitorStart start{.attach = {.streams = kStdout | kStderr, .lossless = true},
+                       .fds = {out.write.get(), out.write.get()},
+                       .keep_signals = true};
+    if (!input.empty()) {
+      start.attach.streams |= kStdin;
+      start.fds.insert(start.fds.begin(), in.read.get());
+    }
+    auto client = TRY(MonitorClient::Start(context_, *store_, std::move(container), start));
+    out.write.Reset();
+    Started started = TRY(client.AwaitStarted());
+    return Running{std::move(client), started, std::move(out.read), id};
   }
 
   Outcome Run(const RuntimeSpec& spec, const std::string& input = "") {
@@ -205,7 +206,7 @@ class RuntimeRun : public testing::Test {
       return outcome;
     }
     outcome.out = *ReadFd(running->output.get(), 1 << 20, "output");
-    auto exited = running->client.AwaitExit(false);
+    auto exited = running->client.AwaitExit();
     if (exited) outcome.code = exited->exit_code;
     if (!exited) outcome.error = exited.error();
     return outcome;
@@ -234,7 +235,7 @@ class RuntimeRun : public testing::Test {
     ASSERT_TRUE(SendPacket(sockets.ours.get(), Encode(request)));
     auto packet = ReceivePacket(sockets.ours.get());
     waitpid(monitor, nullptr, 0);
-    auto message = packet ? Decode(packet->data) : std::unexpected(packet.error());
+    auto message = packet ? DecodeControl(packet->data) : std::unexpected(packet.error());
     const auto* failed = message ? std::get_if<Failed>(&*message) : nullptr;
     ASSERT_NE(failed, nullptr) << words;
     EXPECT_THAT(failed->error.what, HasSubstr("Invalid cross-device link"));
@@ -332,7 +333,7 @@ TEST_F(RuntimeRun, StandardStreams) {
   ASSERT_TRUE(running) << running.error().what;
   EXPECT_EQ(*ReadFd(running->output.get(), 1000, "output"), "");
   kill(running->started.pid, SIGKILL);
-  EXPECT_EQ(running->client.AwaitExit(false)->exit_code, 137);
+  EXPECT_EQ(running->client.AwaitExit()->exit_code, 137);
 }
 
 TEST_F(RuntimeRun, UsersCapabilitiesAndDirectories) {
@@ -395,7 +396,7 @@ TEST_F(RuntimeRun, Signals) {
   char buffer[6];
   ASSERT_EQ(*ReadFull(running->output.get(), buffer, 6), 6u);
   raise(SIGTERM);  // blocked here, meant for the container
-  auto exited = running->client.AwaitExit(true);
+  auto exited = running->client.AwaitExit();
   ASSERT_TRUE(exited);
   EXPECT_EQ(exited->exit_code, 7);
   EXPECT_EQ(*ReadFd(running->output.get(), 100, "output"), "term\n");
@@ -414,7 +415,7 @@ TEST_F(RuntimeRun, TheContainerDiesWithTheMonitor) {
     EXPECT_EQ(status->started->pid, pid);
     kill(status->started->monitor_pid, SIGKILL);
     EXPECT_TRUE(Eventually([&] { return Gone(pid); }));
-    EXPECT_EQ(running->client.AwaitExit(false).error().what, "the monitor died, and the container with it");
+    EXPECT_EQ(running->client.AwaitExit().error().what, "the monitor died, and the container with it");
     EXPECT_TRUE(Eventually(
         [&] { return ContainerStore(*store_).Get(running->id)->state == ContainerState::kCrashed; }));
     EXPECT_TRUE(ContainerStore(*store_).Remove(running->id));
@@ -468,7 +469,7 @@ TEST_F(RuntimeRun, TheMonitorHoldsNothingOfItsCaller) {
   EXPECT_EQ(poll(&end, 1, 5000), 1) << "somebody holds the other end";
   close(caller[0]);
   kill(running->started.pid, SIGKILL);
-  EXPECT_EQ(running->client.AwaitExit(false)->exit_code, 137);
+  EXPECT_EQ(running->client.AwaitExit()->exit_code, 137);
 }
 
 TEST_F(RuntimeRun, TheContainerOutlivesTheClient) {
@@ -567,7 +568,7 @@ TEST_F(RuntimeRun, Layers) {
   // The same kept: removed by whoever calls, in a namespace of its own.
   auto running = Start(LayeredSpec({"sh", "-c", script}), false);
   ASSERT_TRUE(running) << running.error().what;
-  EXPECT_EQ(running->client.AwaitExit(false)->exit_code, 0);
+  EXPECT_EQ(running->client.AwaitExit()->exit_code, 0);
   std::string left_over;
   auto removed = ContainerStore(*store_).Remove(running->id, &left_over);
   ASSERT_FALSE(removed);
@@ -591,7 +592,7 @@ TEST_F(RuntimeRun, OtherUppers) {
     ASSERT_TRUE(running) << running.error().what;
     EXPECT_EQ(*ReadFd(running->output.get(), 1 << 20, "output"),
               "751 0\n1777 0\n755 0\nno program\nmore\ndone\n");
-    EXPECT_EQ(running->client.AwaitExit(false)->exit_code, 0);
+    EXPECT_EQ(running->client.AwaitExit()->exit_code, 0);
     std::string directory = ContainerStore(*store_).DirectoryOf(running->id);
     EXPECT_EQ(ListDirectory(AT_FDCWD, directory + "/upper")->empty(), memory);
     std::vector<std::string> work = *ListDirectory(AT_FDCWD, directory + "/work");
@@ -623,7 +624,7 @@ TEST_F(RuntimeRun, AnIdleMonitorIsSmall) {
     EXPECT_LE(kilobytes, 6 * 1024);
 #endif
     kill(running->started.pid, SIGKILL);
-    EXPECT_EQ(running->client.AwaitExit(false)->exit_code, 137);
+    EXPECT_EQ(running->client.AwaitExit()->exit_code, 137);
   }
 }
 

@@ -1,0 +1,95 @@
+// The monitor's state, private to monitor.cc (the container's life) and monitor_requests.cc (what clients
+// ask).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/runtime/container_start.h"
+#include "engine/runtime/control_server.h"
+#include "engine/runtime/input_pump.h"
+#include "engine/runtime/monitor.h"
+#include "engine/runtime/output_pump.h"
+#include "engine/runtime/restart_policy.h"
+
+namespace wolffia {
+
+class Monitor {
+ public:
+  Monitor(Context& context, MonitorOptions options) : context_(context), options_(std::move(options)) {}
+  int Run();
+
+ private:
+  using ClientId = ControlServer::ClientId;
+
+  // monitor.cc
+  Result<> Begin(StartRequest request, std::vector<Fd> fds);
+  Result<> BeginOutput(const ContainerRecord& record);
+  void ReadRecord(const ContainerRecord& record);
+  Result<> Start();  // to where its first process waits
+  Result<> Go();     // and its command runs
+  void StartAgain();
+  void Ended();  // the container's first process has
+  void Over();   // and all that it wrote is where it belongs
+  void Next();   // again, or the end
+  void End(const ExitRecord& record);
+  void SetPhase(Phase phase);
+  void WriteLive();
+  Result<> WriteOwnPid();
+  void HandleSignal();
+  int Refuse(const Error& error);
+
+  // monitor_requests.cc
+  void Handle(ClientId client, ControlMessage message, std::vector<Fd> fds);
+  void Gone(ClientId client);
+  Result<> Attach(ClientId client, const AttachRequest& request, std::vector<Fd> fds);
+  void Resize(TerminalSize size);
+  Result<> Signal(int signal);
+  Result<> Pause(bool pause);
+  void Stop(int signal, int64_t timeout_ms);
+  void Kill();
+  void HurryOutput();
+  void SendProcess(ClientId client);
+  void AnswerRestart();
+  void Rebind();
+
+  Context& context_;
+  MonitorOptions options_;
+
+  // Of the container's record.
+  std::string id_;
+  bool auto_remove_ = false, tty_ = false, stdin_open_ = false, stdin_once_ = false;
+  int stop_signal_ = 15, stop_timeout_ = 10, timeout_ = 0;
+  RestartPolicy policy_;
+
+  StartMode mode_ = StartMode::kRun;
+  TerminalSize size_;
+  std::optional<Store> store_;
+  std::optional<EventLoop> loop_;
+  std::optional<LogWriter> log_;
+  std::optional<OutputPump> pump_;
+  std::optional<InputPump> input_;
+  std::optional<ControlServer> server_;
+  Fd signals_;
+  ClientId first_ = 0;
+  std::map<ClientId, OutputPump::ClientId> attached_;
+
+  std::unique_ptr<RunningContainer> running_;
+  Child guard_;
+  Phase phase_ = Phase::kRunning;
+  bool live_written_ = false;
+  bool ended_ = false;    // and its output is on its way
+  bool stopped_ = false;  // by the user
+  bool forced_ = false;   // it did not heed the signal in time
+  int exit_code_ = 0, restarts_ = 0;
+  std::string error_;  // why it did not start
+  RestartBackoff backoff_;
+  int64_t started_ns_ = 0, next_ns_ = 0;
+  EventLoop::TimerId stop_timer_ = 0, limit_timer_ = 0, restart_timer_ = 0;
+  std::vector<ClientId> stop_askers_, restart_askers_;
+};
+
+}  // namespace wolffia
