@@ -1,9 +1,12 @@
+#include "cmd/copy_verbs.h"
 #include "cmd/dispatch.h"
 
 namespace wolffia {
 
 std::span<const VerbEntry> ImageCopyEntries() {
-  return {};
+  static constexpr VerbEntry kEntries[] = {
+      {"cp", CpVerb}, {"diff", DiffVerb}, {"export", ExportVerb}, {"import", ImportVerb}};
+  return kEntries;
 }
 
 }  // namespace wolffia

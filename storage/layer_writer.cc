@@ -50,6 +50,7 @@ class StagedLayer final : public LayerWriter {
     if (expected && *expected != diff_id)
       return Fail(Code::kCorrupt, "the layer's uncompressed bytes are " + diff_id.str() + ", not " +
                                       expected->str() + " as expected");
+    if (!expected) TRY(staging_.Pin(diff_id));  // nobody could before: its name must not come without
     const std::string index = TRY(indexer_.Finish());
     const std::string index_name = name_ + ".idx";
     auto published = [&]() -> Result<> {

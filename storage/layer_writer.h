@@ -24,6 +24,7 @@ class LayerWriter {
   virtual Result<> Write(std::string_view bytes) = 0;
   // The end: verifies the diff-id (where one is expected), writes the index, gives tar and index their final
   // names. Returns the diff-id. kCorrupt if it differs; then nothing gets a name.
+  // Where none is expected, the staging directory pins it.
   virtual Result<Digest> Commit(const std::optional<Digest>& expected) = 0;
 };
 

@@ -12,7 +12,7 @@ namespace wolffia {
 namespace {
 
 constexpr uint64_t kMaxOctal8 = 07777777, kMaxOctal12 = 077777777777;
-constexpr size_t kNameField = 100;
+constexpr size_t kNameField = 100, kBufferSize = 128 << 10;
 
 uint64_t PaddingOf(uint64_t size) {
   return (kTarBlock - size % kTarBlock) % kTarBlock;
@@ -106,11 +106,21 @@ void PutOctal(char* field, size_t size, uint64_t value) {
 
 }  // namespace
 
+Result<> TarWriter::Put(std::string_view bytes) {
+  if (buffer_.size() + bytes.size() > kBufferSize && !buffer_.empty()) {
+    TRY(sink_(buffer_));
+    buffer_.clear();
+  }
+  if (bytes.size() >= kBufferSize) return sink_(bytes);
+  buffer_ += bytes;
+  return {};
+}
+
 Result<> TarWriter::Zeros(uint64_t size) {
   static constexpr char kZeros[64 << 10] = {};
   while (size > 0) {
     size_t step = std::min<uint64_t>(size, sizeof kZeros);
-    TRY(sink_({kZeros, step}));
+    TRY(Put({kZeros, step}));
     size -= step;
   }
   return {};
@@ -136,7 +146,7 @@ Result<> TarWriter::Block(char type, const std::string& name, const LayerEntry& 
   for (char c : block) sum += static_cast<unsigned char>(c);
   PutOctal(block + 148, 7, sum);
   block[154] = '\0';
-  return sink_({block, sizeof block});
+  return Put({block, sizeof block});
 }
 
 Result<> TarWriter::Begin(const LayerEntry& entry) {
@@ -155,10 +165,10 @@ Result<> TarWriter::Begin(const LayerEntry& entry) {
     LayerEntry header{.mode = 0644, .mtime_sec = entry.mtime_sec};
     TRY(Block('x', "PaxHeader", header, records.size()));
     records.append(PaddingOf(records.size()), '\0');
-    TRY(sink_(records));
+    TRY(Put(records));
   }
   TRY(Block(type, name, entry, size));
-  if (entry.sparse) TRY(sink_(map));
+  if (entry.sparse) TRY(Put(map));
   left_ = size - map.size();
   padding_ = PaddingOf(size);
   return {};
@@ -167,7 +177,7 @@ Result<> TarWriter::Begin(const LayerEntry& entry) {
 Result<> TarWriter::Data(std::string_view bytes) {
   if (bytes.size() > left_) return Fail(Code::kInvalid, "more bytes than the header of a tar entry says");
   left_ -= bytes.size();
-  return sink_(bytes);
+  return Put(bytes);
 }
 
 Result<> TarWriter::EndEntry() {
@@ -177,7 +187,8 @@ Result<> TarWriter::EndEntry() {
 
 Result<> TarWriter::Finish() {
   TRY(EndEntry());
-  return Zeros(2 * kTarBlock);
+  TRY(Zeros(2 * kTarBlock));
+  return sink_(std::exchange(buffer_, {}));
 }
 
 }  // namespace wolffia

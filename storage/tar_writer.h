@@ -23,16 +23,18 @@ class TarWriter {
   Result<> Begin(const LayerEntry& entry);
   Result<> Data(std::string_view bytes);
   uint64_t left() const { return left_; }  // bytes of data that the entry still wants
-  // The end of the archive. A file that became shorter while it was read is filled up with zeros, as GNU tar
-  // does: here, and before the next entry.
+  // The end of the archive, and the last call of the sink, which gets large pieces only. A file that became
+  // shorter while it was read is filled up with zeros, as GNU tar does: here, and before the next entry.
   Result<> Finish();
 
  private:
+  Result<> Put(std::string_view bytes);
   Result<> EndEntry();
   Result<> Block(char type, const std::string& name, const LayerEntry& entry, uint64_t size);
   Result<> Zeros(uint64_t size);
 
   Sink sink_;
+  std::string buffer_;
   uint64_t left_ = 0;
   uint64_t padding_ = 0;
 };

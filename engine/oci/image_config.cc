@@ -41,6 +41,7 @@ Result<> ParseRunConfig(const Json& document, ImageConfig* out) {
   out->entrypoint = TRY(StringsMember(*json, "Entrypoint", "config"));
   out->cmd = TRY(StringsMember(*json, "Cmd", "config"));
   out->shell = TRY(StringsMember(*json, "Shell", "config"));
+  out->on_build = TRY(StringsMember(*json, "OnBuild", "config"));
   out->exposed_ports = TRY(SetMember(*json, "ExposedPorts", "config"));
   out->volumes = TRY(SetMember(*json, "Volumes", "config"));
   out->labels = TRY(StringMapMember(*json, "Labels", "config"));

@@ -29,7 +29,7 @@ struct ImageConfig {
   Platform platform;
   // The "config" object.
   std::string user, working_dir, stop_signal;
-  std::vector<std::string> env, entrypoint, cmd, shell;
+  std::vector<std::string> env, entrypoint, cmd, shell, on_build;
   std::set<std::string> exposed_ports, volumes;
   std::map<std::string, std::string> labels;
   std::optional<HealthcheckConfig> healthcheck;
@@ -39,6 +39,9 @@ struct ImageConfig {
 
   static Result<ImageConfig> Parse(std::string_view json);
 };
+
+// As JSON: what is empty is left out, but for rootfs. The same for equal configurations.
+std::string SerializeImageConfig(const ImageConfig& config);
 
 // The layer list of the manifest must have as many entries as the configuration has diff-ids.
 Result<> CheckLayersFit(const Manifest& manifest, const ImageConfig& config);
