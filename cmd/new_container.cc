@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "cmd/container_removal.h"
+#include "cmd/new_volumes.h"
 #include "cmd/run_flags.h"
 #include "engine/base/process.h"
 #include "engine/base/random.h"
@@ -133,11 +134,16 @@ Result<NewContainerCommand> ReadNewContainer(const Command& command) {
 
 Result<NewContainer> MakeContainer(const Command& command, const NewContainerCommand& wanted,
                                    bool starts_now) {
-  const auto& [session, request, root] = wanted;
+  const auto& [session, asked, root] = wanted;
+  RunRequest request = asked;  // in which volumes get their names
   HostFacts host = TRY(HostFacts::Gather(command.context));
   MappedIds ids = TRY(MapIds(request, host));
   ContainerStore containers(session.store);
+  ContainerFiles files;
+  TRY(TakeSecrets(session.store, ids.maps, request, files));
+  std::vector<VolumeUse> volumes = TRY(NameVolumes(session.store, root.config, request));
   ContainerRecord record = TRY(RecordOf(command, request, root, RandomHex(32)));
+  record.volumes = volumes;
   if (root.rootfs.empty())
     record.upper = TRY(ChooseUpper(command.context, session.store, session.settings, request.storage));
   SpecInputs inputs{.request = request,
@@ -152,8 +158,20 @@ Result<NewContainer> MakeContainer(const Command& command, const NewContainerCom
   BuiltSpec built = TRY(BuildSpec(command.context, inputs));
   built.spec.root_path = root.rootfs;
   record.command = built.spec.process.args;
-  return Create(command, session.store, request.lifecycle.replace,
-                [&] { return containers.Create(record, built.spec, built.files, starts_now); });
+  files.merge(built.files);
+  VolumeInputs places{command.context,
+                      session.store,
+                      host,
+                      ids.maps,
+                      root.lower,
+                      built.spec.process.user.uid,
+                      built.spec.process.user.gid};
+  return Create(command, session.store, request.lifecycle.replace, [&]() -> Result<NewContainer> {
+    NewVolumes made = TRY(NewVolumes::Make(places, request.mounts, volumes));  // held until the record names them
+    NewContainer container = TRY(containers.Create(record, built.spec, files, starts_now));
+    made.Keep();
+    return container;
+  });
 }
 
 }  // namespace wolffia

@@ -12,13 +12,13 @@ constexpr std::string_view kRunFlags =
     "device-write-iops disable-content-trust dns dns-opt dns-option dns-search expose gpus "
     "group-entry health-cmd health-interval health-log-destination health-max-log-count "
     "health-on-failure health-retries health-start-period health-startup-cmd health-timeout "
-    "hostuser hosts-file http-proxy image-volume init-path ip ip6 ipc isolation kernel-memory "
+    "hostuser hosts-file http-proxy init-path ip ip6 ipc isolation kernel-memory "
     "link link-local-ip log-driver log-opt mac-address memory memory-reservation memory-swap "
     "memory-swappiness net network-alias no-healthcheck no-hostname oom-kill-disable os "
     "passwd-entry personality pid pids-limit pod pod-id-file preserve-fd preserve-fds "
     "privileged publish publish-all rdt-class requires restart retry retry-delay rmi runtime "
-    "sdnotify seccomp-policy secret sig-proxy stop-signal stop-timeout subgidname subuidname "
-    "systemd timeout tls-verify tty use-api-socket uts variant volume-driver volumes-from ";
+    "sdnotify seccomp-policy sig-proxy stop-signal stop-timeout subgidname subuidname "
+    "systemd timeout tls-verify tty use-api-socket uts variant volume-driver ";
 constexpr std::string_view kStartFlags = " all detach-keys f filter l latest sig-proxy ";
 constexpr std::string_view kPsFlags = " external ns p pod s size sort sync w watch ";
 constexpr std::string_view kPullFlags =

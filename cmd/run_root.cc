@@ -98,6 +98,7 @@ Result<RunRoot> OpenRunRoot(const Command& command, const Session& session, cons
   root.config = TRY(ReadImageConfig(session.store, root.image.config));
   auto lower =
       std::make_shared<Lower>(TRY(OpenLayers(command, session.store, root.image.chain, root.image.diff_ids)));
+  root.lower = lower;
   root.read_file = [lower](const std::string& path) { return lower->ReadFile(path, kMaxRootFile); };
   return root;
 }

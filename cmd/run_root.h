@@ -16,6 +16,7 @@ struct RunRoot {
   ImageRecord image;  // empty with --rootfs
   ImageConfig config;
   std::string rootfs;
+  std::shared_ptr<const Lower> lower;  // null with --rootfs
   RootFileReader read_file;
 };
 

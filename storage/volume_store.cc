@@ -106,7 +106,6 @@ Result<VolumeRecord> VolumeStore::Create(VolumeRecord record, const Fill& fill, 
   Staging staging = TRY(Staging::Begin(store_));
   if (mkdirat(staging.dirfd(), "volume", 0700) < 0) return FailErrno("make the volume's directory");
   TRY(MakeData(store_, staging, "volume/data", fill, left_over));
-  record.filled = record.filled || static_cast<bool>(fill);
   Fd volume = TRY(OpenDirectory(staging.dirfd(), "volume"));
   auto finished = [&]() -> Result<> {
     TRY(CreateFileAt(volume.get(), "meta.json", SerializeVolume(record), 0600));
@@ -182,17 +181,18 @@ Result<> VolumeStore::WriteRecord(const VolumeRecord& record) const {
                        store_.durability());
 }
 
-Result<> VolumeStore::FillOnce(VolumeRecord record, const Fill& fill, std::string* left_over) const {
+Result<> VolumeStore::FillOnce(VolumeRecord record, const Fill& fill, bool done, std::string* left_over) const {
   const std::string data = PathOf(record.name) + "/data";
-  if (fill && IsEmptyDirectory(store_.root(), data)) {
+  record.filled = true;
+  if (IsEmptyDirectory(store_.root(), data)) {
     Staging staging = TRY(Staging::Begin(store_));
     TRY(MakeData(store_, staging, "data", fill, left_over));
     auto exchanged = RenameAt(staging.dirfd(), "data", store_.root(), data, RENAME_EXCHANGE);
     DropTree(store_, staging.path() + "/data", left_over);  // the empty one; the filled one if that failed
     TRY(std::move(exchanged));
+    record.filled = done;
   }
-  record.filled = true;
-  return WriteRecord(record);
+  return record.filled ? WriteRecord(record) : Result<>();
 }
 
 Result<std::vector<std::string>> VolumeStore::Users(const std::string& name) const {

@@ -23,7 +23,7 @@ struct VolumeRecord {
   int64_t created_ns = 0;
   std::map<std::string, std::string> labels, options;
   bool anonymous = false;
-  bool filled = false;  // a container has used it: what an image has at its place is not copied any more
+  bool filled = false;  // nothing is copied into it any more
   bool operator==(const VolumeRecord&) const = default;
 };
 
@@ -51,9 +51,9 @@ class VolumeStore {
   // The volume's lock, waiting for it; kNotFound if there is none. Of several volumes in the order of their
   // names.
   Result<FileLock> Hold(const std::string& name) const;
-  // The caller holds the lock. An empty volume is filled, by one exchange of data/; one that somebody wrote
-  // into stays as it is. Either way it counts as filled.
-  Result<> FillOnce(VolumeRecord record, const Fill& fill, std::string* left_over = nullptr) const;
+  // The caller holds the lock, and no container uses it yet. An empty volume is filled, by one exchange of data/, and
+  // counts as filled if `done`; one that somebody wrote into stays as it is, and counts as filled.
+  Result<> FillOnce(VolumeRecord record, const Fill& fill, bool done, std::string* left_over = nullptr) const;
 
   // The ids of the containers whose records name it, those that are being made too.
   Result<std::vector<std::string>> Users(const std::string& name) const;

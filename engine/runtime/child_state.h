@@ -43,6 +43,8 @@ StepOutcome Do(ChildState&, const step::AttachRootfs&);
 StepOutcome Do(ChildState&, const step::OpenRoot&);
 StepOutcome Do(ChildState&, const step::MountFilesystem&);
 StepOutcome Do(ChildState&, const step::BindMount&);
+StepOutcome Do(ChildState&, const step::MountOverlayAt&);
+StepOutcome Do(ChildState&, const step::WriteFile&);
 StepOutcome Do(ChildState&, const step::MakeDirectory&);
 StepOutcome Do(ChildState&, const step::MakeSymlink&);
 StepOutcome Do(ChildState&, const step::WriteSysctl&);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "engine/runtime/fresh_overlays.h"
 #include "engine/runtime/pid_file.h"
 #include "engine/runtime/process_identity.h"
 #include "engine/runtime/seccomp.h"
@@ -89,6 +90,8 @@ Result<Prepared> ReadAndPlan(const Context& context, const Store& store, const C
   options.rows = setup.size.rows;
   options.columns = setup.size.columns;
   options.hold = setup.mode == StartMode::kRootOnly;
+  if (!options.hold) options.secrets = TRY(ContainerSecrets::Read(store, container.record));
+  TRY(MakeFreshOverlays(p.spec, p.host, root.container_dir));
   if (p.spec.seccomp)
     options.seccomp = TRY(CompileSeccomp(*p.spec.seccomp, store.runroot_path() + "/seccomp"));
   p.plan = TRY(BuildLaunchPlan(p.spec, p.host, root, std::move(options)));
@@ -159,6 +162,7 @@ Result<> RunningContainer::Go() {
   if (pending_ == nullptr) return {};
   TRY(pending_->launcher->Go());
   child_ = pending_->launcher->TakeChild();
+  WipeSecrets(pending_->plan);
   pending_.reset();
   return {};
 }

@@ -98,6 +98,14 @@ struct Describer {
     if (s.propagation != 0) words.push_back(PropagationName(s.propagation));
     return "bind " + s.source + " on " + s.destination + Parenthesised(words);
   }
+  std::string operator()(const MountOverlayAt& s) const {
+    return "mount an overlay with the upper " + s.upper + " on " + s.destination +
+           Parenthesised(AttributeNames(s.attributes));
+  }
+  std::string operator()(const WriteFile& s) const {
+    return "write a secret to " + (s.bound_on.empty() ? s.path : s.bound_on) + " for " + Owner(s.uid, s.gid) +
+           " (" + Octal(s.mode) + ")";
+  }
   std::string operator()(const MakeDirectory& s) const {
     return "make the directory " + s.path + " (" + Octal(s.mode) + ")";
   }

@@ -107,6 +107,7 @@ class Builder {
     Sources(mounts);
     Root();
     Append(std::move(mounts.mounts));
+    Append(PlanSecretFiles(std::move(options_.secrets.files)));
     Streams();
     TRY(Finish(mounts.null_slot));
     PrivilegePlan privileges{.process = spec_.process,
@@ -116,6 +117,8 @@ class Builder {
     if (spec_.seccomp) privileges.seccomp_flags = spec_.seccomp->flags;
     Append(TRY(PlanPrivileges(std::move(privileges))));
     Append(PlanExecute(spec_.process));
+    if (auto* execute = std::get_if<step::Execute>(&plan_.steps.back()))
+      AddSecretVariables(options_.secrets.env, execute->env);
     return std::move(plan_);
   }
 

@@ -10,6 +10,7 @@
 #include "engine/oci/runtime_spec.h"
 #include "engine/runtime/host_facts.h"
 #include "engine/runtime/launch_step.h"
+#include "engine/runtime/secret_plan.h"
 
 namespace wolffia {
 
@@ -57,6 +58,7 @@ struct LaunchOptions {
   bool stdin_open = false;
   uint16_t rows = 0, columns = 0;    // of the terminal's window; 0: not known
   bool hold = false;                 // nothing is executed: the root stands for others
+  ContainerSecrets secrets;
   std::vector<sock_filter> seccomp;  // compiled from spec.seccomp; empty: none
 };
 

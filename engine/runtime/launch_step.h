@@ -98,6 +98,18 @@ struct MakeDirectory {
 struct MakeSymlink {  // in a fresh file system: an existing name is an error
   std::string path, target;
 };
+// On top of the bind mount at `destination`, whose files it shows; changes go to `upper`. Both directories
+// are relative to the container's, where we are.
+struct MountOverlayAt {
+  std::string upper, work, destination;
+  uint64_t attributes = 0;  // MOUNT_ATTR_*
+};
+// A secret: `data` is never described. In the tmpfs of secrets, or bound from there on another place.
+struct WriteFile {
+  std::string path, data;
+  uint32_t uid = 0, gid = 0, mode = 0444;
+  std::string bound_on;  // empty: it stays where it is
+};
 struct WriteSysctl {
   std::string path, value;
 };
@@ -175,7 +187,7 @@ using LaunchStep =
                  step::MountMemory, step::SendFuse, step::OpenSource, step::OpenNull, step::SetHostname,
                  step::RaiseLoopback, step::BecomeRoot, step::GiveOwner, step::MountOverlay,
                  step::AttachRootfs, step::OpenRoot, step::MountFilesystem, step::BindMount,
-                 step::MakeDirectory, step::MakeSymlink, step::WriteSysctl, step::ReadOnlyPath,
+                 step::MountOverlayAt, step::WriteFile, step::MakeDirectory, step::MakeSymlink, step::WriteSysctl, step::ReadOnlyPath,
                  step::MaskPath, step::RootAttributes, step::PivotRoot, step::NullStdin, step::OpenTerminal, step::OwnStdio,
                  step::SetRlimit, step::HideMemory, step::Hold, step::AwaitGo, step::DropBounding,
                  step::SetIds, step::ChangeDirectory, step::SetUmask, step::SetCapabilities,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "engine/runtime/fresh_overlays.h"
 #include "engine/runtime/kernel_names.h"
 
 namespace wolffia {
@@ -102,6 +103,7 @@ class Planner {
     if (CleanPath(mount.destination) == "/")
       return Fail(Code::kInvalid, "the root itself cannot be a mount point");
     SortedOptions options = Sort(mount);
+    if (mount.type == kOverlayType) return AddOverlay(mount, std::move(options));
     if (options.bind) return AddBind(mount.source, mount.destination, options);
     for (const NamespacedType& t : kNamespaced)
       if (mount.type == t.type && !spec_.HasNamespace(t.name_space))
@@ -139,6 +141,28 @@ class Planner {
     if (bind.propagation == 0 && plan_.slave) bind.propagation = MS_PRIVATE;
     bind.allow_proc = std::ranges::find(kCoverable, CleanPath(destination)) != std::end(kCoverable);
     plan_.mounts.push_back(std::move(bind));
+    return {};
+  }
+
+  // The source is the lower; upper and work are the container's own, which the engine made
+  // (fresh_overlays.h).
+  Result<> AddOverlay(const SpecMount& mount, SortedOptions options) {
+    step::MountOverlayAt overlay{OverlayUpper(overlays_), OverlayWork(overlays_), mount.destination, 0};
+    overlays_++;
+    std::erase_if(options.rest, [&](const auto& option) {
+      return (option.first == "upperdir" && option.second == overlay.upper) ||
+             (option.first == "workdir" && option.second == overlay.work);
+    });
+    if (!options.rest.empty())
+      return Fail(Code::kUnsupported, "an overlay with the option " + options.rest[0].first + "=" +
+                                          options.rest[0].second +
+                                          ": its upper and work directories are always the container's own");
+    overlay.attributes = options.attributes;
+    options.recursive = true;  // the kernel lends no directory without what is mounted below it
+    options.attributes = 0;
+    options.propagation = MS_PRIVATE;
+    TRY(AddBind(mount.source, mount.destination, options));
+    plan_.mounts.push_back(std::move(overlay));
     return {};
   }
 
@@ -184,6 +208,7 @@ class Planner {
   const RuntimeSpec& spec_;
   const HostFacts& host_;
   const IdMaps& maps_;
+  size_t overlays_ = 0;
   MountPlan plan_;
 };
 

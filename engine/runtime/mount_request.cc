@@ -4,6 +4,7 @@
 #include "engine/config/settings.h"
 #include "engine/runtime/run_request.h"
 #include "engine/runtime/text_fields.h"
+#include "storage/volume_store.h"
 
 namespace wolffia {
 namespace {
@@ -14,11 +15,11 @@ constexpr std::string_view kMountOptions[] = {"suid",     "nosuid",     "dev",  
                                               "exec",     "noexec",     "noatime",     "nodiratime",
                                               "relatime", "norelatime", "strictatime", "nostrictatime"};
 // Accepted because there is nothing to do: z and Z label files for SELinux, and our containers keep the
-// user's own domain; copy concerns volumes; the others are for docker on other systems.
-constexpr std::string_view kNothingToDo[] = {"rw",          "z",      "Z",         "nocopy",
-                                             "notmpcopyup", "cached", "delegated", "consistent"};
-constexpr std::string_view kUnsupported[] = {"U",         "O",     "idmap",    "copy",
-                                             "tmpcopyup", "chown", "upperdir", "workdir"};
+// user's own domain, so that a label would only lock the user out; the others are for docker on other
+// systems.
+constexpr std::string_view kNothingToDo[] = {"rw",     "z",         "Z",         "notmpcopyup",
+                                             "cached", "delegated", "consistent"};
+constexpr std::string_view kUnsupported[] = {"idmap", "tmpcopyup", "upperdir", "workdir"};
 
 template <typename Table>
 bool In(std::string_view word, const Table& table) {
@@ -33,26 +34,10 @@ struct Flag {
   }
 };
 
-// Lexically: no "//", "." or "..", no slash at the end. `path` is absolute.
-std::string Clean(std::string_view path) {
-  std::vector<std::string_view> kept;
-  for (std::string_view part : SplitFields(path, '/')) {
-    if (part.empty() || part == ".") continue;
-    if (part == "..") {
-      if (!kept.empty()) kept.pop_back();
-    } else {
-      kept.push_back(part);
-    }
-  }
-  std::string clean;
-  for (std::string_view part : kept) clean += "/" + std::string(part);
-  return clean.empty() ? "/" : clean;
-}
-
 Result<> SetDestination(std::string_view path, const Flag& flag, MountRequest& mount) {
   if (!path.starts_with('/'))
     return flag.Wrong("invalid container path \"" + std::string(path) + "\", must be an absolute path");
-  mount.destination = Clean(path);
+  mount.destination = CleanMountPoint(path);
   if (mount.destination == "/") return flag.Wrong("the container's root cannot be mounted over");
   return {};
 }
@@ -61,8 +46,8 @@ Result<> SetDestination(std::string_view path, const Flag& flag, MountRequest& m
 Result<> SetSource(std::string_view path, std::string_view working_directory, const Flag& flag,
                    MountRequest& mount) {
   if (path.empty()) return flag.Wrong("host directory cannot be empty");
-  mount.source = Clean(path.starts_with('/') ? std::string(path)
-                                             : std::string(working_directory) + "/" + std::string(path));
+  mount.source = CleanMountPoint(
+      path.starts_with('/') ? std::string(path) : std::string(working_directory) + "/" + std::string(path));
   return {};
 }
 
@@ -99,6 +84,10 @@ Result<> TakeOption(std::string_view option, const Flag& flag, MountRequest& mou
     mount.read_only = true;
   } else if (option == "bind" || option == "rbind") {
     mount.recursive = option == "rbind";
+  } else if ((option == "U" || option == "O") && mount.type != "tmpfs") {
+    (option == "U" ? mount.chown : mount.overlay) = true;
+  } else if ((option == "copy" || option == "nocopy") && mount.type != "tmpfs") {
+    mount.no_copy = option == "nocopy";  // of a host path nothing is copied in any case
   } else if (In(option, kPropagations)) {
     mount.propagation = option;
   } else if (In(option, kMountOptions)) {
@@ -117,9 +106,16 @@ Result<> TakeOptions(std::string_view options, const Flag& flag, MountRequest& m
   return {};
 }
 
+// Anything else is the name of a volume, which begins with a letter or a digit.
 bool IsHostPath(std::string_view source) {
-  return source.starts_with('/') || source == "." || source == ".." || source.starts_with("./") ||
-         source.starts_with("../");
+  return source.starts_with('/') || source.starts_with('.');
+}
+
+Result<> SetVolumeName(std::string_view name, const Flag& flag, MountRequest& mount) {
+  mount.type = "volume";
+  mount.name = name;
+  if (auto good = CheckVolumeName(name); !good) return flag.Wrong(good.error().what);
+  return {};
 }
 
 // One line of CSV: a field with commas or quotes stands in quotes, where "" is a quote. nullopt: a quote is
@@ -163,6 +159,17 @@ Result<bool> TakeBindKey(std::string_view key, std::string_view value, std::stri
   return true;
 }
 
+Result<bool> TakeVolumeKey(std::string_view key, std::string_view value, const Flag& flag,
+                           MountRequest& mount) {
+  if (key == "source" || key == "src")
+    TRY(SetVolumeName(value, flag, mount));
+  else if (key == "volume-nocopy")
+    mount.no_copy = TRY(ParseBool(value, flag));
+  else
+    return key == "consistency";
+  return true;
+}
+
 Result<bool> TakeTmpfsKey(std::string_view key, std::string_view value, const Flag& flag,
                           MountRequest& mount) {
   if (key == "tmpfs-size") {
@@ -188,25 +195,46 @@ Result<> TakeKey(std::string_view field, std::string_view working_directory, con
     mount.read_only = key == "rw" ? !yes : yes;
     return {};
   }
-  bool taken = mount.type == "bind" ? TRY(TakeBindKey(key, value, working_directory, flag, mount))
-                                    : TRY(TakeTmpfsKey(key, value, flag, mount));
+  if ((key == "U" || key == "chown") && mount.type != "tmpfs") {
+    mount.chown = TRY(ParseBool(value, flag));
+    return {};
+  }
+  bool taken = mount.type == "bind"     ? TRY(TakeBindKey(key, value, working_directory, flag, mount))
+               : mount.type == "volume" ? TRY(TakeVolumeKey(key, value, flag, mount))
+                                        : TRY(TakeTmpfsKey(key, value, flag, mount));
   return taken ? Result<>() : TakeOption(field, flag, mount);
 }
 
 }  // namespace
+
+std::string CleanMountPoint(std::string_view path) {
+  std::vector<std::string_view> kept;
+  for (std::string_view part : SplitFields(path, '/')) {
+    if (part.empty() || part == ".") continue;
+    if (part == "..") {
+      if (!kept.empty()) kept.pop_back();
+    } else {
+      kept.push_back(part);
+    }
+  }
+  std::string clean;
+  for (std::string_view part : kept) clean += "/" + std::string(part);
+  return clean.empty() ? "/" : clean;
+}
 
 Result<MountRequest> ParseVolumeFlag(std::string_view text, std::string_view working_directory) {
   Flag flag{"-v", text};
   std::vector<std::string_view> fields = SplitFields(text, ':');
   if (text.empty() || fields.size() > 3)
     return flag.Wrong("incorrect volume format, should be host-dir:ctr-dir[:option]");
-  if (fields.size() == 1 || (!fields[0].empty() && !IsHostPath(fields[0])))
-    return flag.Wrong(
-        "volumes are not supported yet; name a host directory by a path that begins with / or ./",
-        Code::kUnsupported);
   MountRequest mount;
-  TRY(SetSource(fields[0], working_directory, flag, mount));
-  TRY(SetDestination(fields[1], flag, mount));
+  if (fields.size() == 1)
+    mount.type = "volume";
+  else if (fields[0].empty() || IsHostPath(fields[0]))
+    TRY(SetSource(fields[0], working_directory, flag, mount));
+  else
+    TRY(SetVolumeName(fields[0], flag, mount));
+  TRY(SetDestination(fields[fields.size() == 1 ? 0 : 1], flag, mount));
   if (fields.size() == 3) TRY(TakeOptions(fields[2], flag, mount));
   return mount;
 }
@@ -218,11 +246,10 @@ Result<MountRequest> ParseMountFlag(std::string_view text, std::string_view work
   MountRequest mount{.type = "volume"};
   for (const std::string& field : *fields)
     if (field.starts_with("type=")) mount.type = field.substr(5);
-  if (mount.type == "volume" || mount.type == "image" || mount.type == "glob" || mount.type == "devpts" ||
-      mount.type == "ramfs")
-    return flag.Wrong("type " + mount.type + " is not supported yet (bind and tmpfs are)",
+  if (mount.type == "image" || mount.type == "glob" || mount.type == "devpts" || mount.type == "ramfs")
+    return flag.Wrong("type " + mount.type + " is not supported (bind, volume and tmpfs are)",
                       Code::kUnsupported);
-  if (mount.type != "bind" && mount.type != "tmpfs")
+  if (mount.type != "bind" && mount.type != "tmpfs" && mount.type != "volume")
     return flag.Wrong("invalid filesystem type \"" + mount.type + "\"");
   for (const std::string& field : *fields) TRY(TakeKey(field, working_directory, flag, mount));
   if (mount.destination.empty()) return flag.Wrong("must set volume destination");

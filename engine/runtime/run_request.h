@@ -34,6 +34,8 @@ struct MountRequest {
 Result<MountRequest> ParseVolumeFlag(std::string_view text, std::string_view working_directory);
 Result<MountRequest> ParseMountFlag(std::string_view text, std::string_view working_directory);
 Result<MountRequest> ParseTmpfsFlag(std::string_view text);
+// An absolute path without "//", "." and "..", and no slash at the end.
+std::string CleanMountPoint(std::string_view path);
 
 // Where the container's changes to its image go (--storage-opt).
 struct StorageRequest {

@@ -276,7 +276,6 @@ Result<> AddDevices(const SpecInputs& in, RuntimeSpec& spec) {
 
 Result<std::vector<SpecMount>> Mounts(const SpecInputs& in, const std::map<std::string, std::string>& files) {
   MountInputs inputs{.request = in.request,
-                     .image_volumes = {in.image.volumes.begin(), in.image.volumes.end()},
                      .cgroup2 = in.host.cgroup2_mount == "/sys/fs/cgroup",
                      .tty_group = MapsId(in.ids.maps.gids, 5),
                      .files = {},

@@ -1,9 +1,12 @@
 #include "engine/runtime/spec_mounts.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <set>
+
+#include "engine/runtime/fresh_overlays.h"
 
 namespace wolffia {
 namespace {
@@ -30,18 +33,29 @@ void AddSys(const MountInputs& in, Mounts& mounts) {
         {"/sys/fs/cgroup", "tmpfs", "tmpfs", {"nosuid", "noexec", "nodev", "ro", "mode=755", "size=0k"}});
 }
 
+// Message queues and shared memory go with the ipc namespace. Of a joined one the runtime brings /dev/shm.
+void AddIpc(const MountInputs& in, Mounts& mounts) {
+  const std::string& ipc = in.request.namespaces.ipc;
+  const bool host = ipc == "host";
+  if (!host || access("/dev/mqueue", F_OK) == 0)
+    mounts.push_back({"/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}});
+  if (host)
+    mounts.push_back({"/dev/shm", "bind", "/dev/shm", {"rbind", "rprivate", "nosuid", "noexec", "nodev"}});
+  else if (ipc != "none" && !ipc.starts_with("container:"))
+    mounts.push_back({"/dev/shm",
+                      "tmpfs",
+                      "shm",
+                      {"nosuid", "noexec", "nodev", "mode=1777",
+                       "size=" + std::to_string(in.request.shm_size.value_or(kDefaultShmSize))}});
+}
+
 void AddDev(const MountInputs& in, Mounts& mounts) {
   mounts.push_back({"/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}});
   SpecMount pts{
       "/dev/pts", "devpts", "devpts", {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}};
   if (in.tty_group) pts.options.push_back("gid=5");
   mounts.push_back(std::move(pts));
-  mounts.push_back({"/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}});
-  mounts.push_back({"/dev/shm",
-                    "tmpfs",
-                    "shm",
-                    {"nosuid", "noexec", "nodev", "mode=1777",
-                     "size=" + std::to_string(in.request.shm_size.value_or(kDefaultShmSize))}});
+  AddIpc(in, mounts);
 }
 
 // podman's --read-only-tmpfs: the places that programs cannot do without.
@@ -51,16 +65,6 @@ void AddScratch(const MountInputs& in, Mounts& mounts) {
     mounts.push_back({"/run", "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=755"}});
     mounts.push_back({"/tmp", "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=1777"}});
     mounts.push_back({"/var/tmp", "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=1777"}});
-  }
-  // An image's VOLUME is where it writes. In a writable container it is a part of the container's own layer
-  // and goes with it; here it needs a place of its own.
-  for (std::string path : in.image_volumes) {
-    if (!path.starts_with('/')) path.insert(0, "/");
-    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-    bool there =
-        std::any_of(mounts.begin(), mounts.end(), [&](const SpecMount& m) { return m.destination == path; });
-    if (!there && path != "/" && path.find("/..") == std::string::npos)
-      mounts.push_back({path, "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=755"}});
   }
 }
 
@@ -92,15 +96,17 @@ std::vector<std::string> Hardened(const MountRequest& request) {
 
 Result<SpecMount> Asked(const MountRequest& request) {
   SpecMount mount{request.destination, request.type, request.source, {}};
-  if (request.type == "bind") {
-    struct stat st;
-    if (stat(request.source.c_str(), &st) < 0) {
+  if (request.type == "bind" || request.type == "volume") {
+    struct stat st;  // a volume is made later
+    if (request.type == "bind" && stat(request.source.c_str(), &st) < 0) {
       if (errno == ENOENT || errno == ENOTDIR)
         return Fail(Code::kNotFound, "statfs " + request.source + ": no such file or directory", errno);
       return FailErrno("statfs " + request.source);
     }
+    mount.type = request.overlay ? kOverlayType : "bind";
     mount.options = {request.recursive ? "rbind" : "bind",
                      request.propagation.empty() ? "rprivate" : request.propagation};
+    if (request.overlay) mount.options.clear();
   } else {
     mount.source = "tmpfs";
     if (!request.propagation.empty()) mount.options.push_back(request.propagation);
@@ -115,6 +121,17 @@ bool Covers(const std::string& asked, const std::string& ours) {
   if (asked == ours) return true;
   return (asked == "/dev" || asked == "/proc" || asked == "/sys") && ours.starts_with(asked + "/") &&
          ours != kInitInside;
+}
+
+// Each has its place in the container's directory, by its number among them.
+void NumberOverlays(Mounts& mounts) {
+  size_t n = 0;
+  for (SpecMount& mount : mounts) {
+    if (mount.type != kOverlayType) continue;
+    mount.options.push_back("upperdir=" + OverlayUpper(n));
+    mount.options.push_back("workdir=" + OverlayWork(n));
+    n++;
+  }
 }
 
 ptrdiff_t Depth(const SpecMount& mount) {
@@ -147,6 +164,7 @@ Result<std::vector<SpecMount>> BuildMounts(const MountInputs& inputs) {
                                [&](const SpecMount& other) { return Depth(other) > Depth(mount); });
     ordered.insert(deeper, std::move(mount));
   }
+  NumberOverlays(ordered);
   return ordered;
 }
 

@@ -14,7 +14,6 @@ namespace wolffia {
 
 struct MountInputs {
   const RunRequest& request;
-  std::vector<std::string> image_volumes;                  // paths in the container, as the image spells them
   bool cgroup2 = false;                                    // the host's /sys/fs/cgroup is cgroup v2 only
   bool tty_group = true;                                   // gid 5 is mapped
   std::vector<std::pair<std::string, std::string>> files;  // host file -> path in the container

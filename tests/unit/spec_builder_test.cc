@@ -116,7 +116,6 @@ INSTANTIATE_TEST_SUITE_P(All, GoldenSpec,
                                                       w.request.ulimits = {"nofile=64"};
                                                       w.request.shm_size = 1 << 20;
                                                       w.request.mounts = {*ParseTmpfsFlag("/run:size=1m")};
-                                                      w.image.volumes = {"/data/", "/", "/tmp", "/../x"};
                                                     }},
                                          GoldenCase{"mounts",
                                                     [](World& w) {

@@ -21,9 +21,12 @@ std::string Join(const std::vector<std::string>& words) {
 // "bind /a /b ro rslave norec nodev" or "! words of the error".
 std::string Text(const Result<MountRequest>& mount) {
   if (!mount) return "! " + mount.error().what;
-  std::string text =
-      mount->type + " " + (mount->source.empty() ? "-" : mount->source) + " " + mount->destination;
+  const std::string& from = mount->type == "volume" ? mount->name : mount->source;
+  std::string text = mount->type + " " + (from.empty() ? "-" : from) + " " + mount->destination;
   if (mount->read_only) text += " ro";
+  if (mount->chown) text += " U";
+  if (mount->overlay) text += " O";
+  if (mount->no_copy) text += " nocopy";
   if (!mount->recursive) text += " norec";
   if (!mount->propagation.empty()) text += " " + mount->propagation;
   return mount->options.empty() ? text : text + " " + Join(mount->options);
@@ -45,15 +48,23 @@ TEST(MountFlags, Volume) {
       {"./rel:/b:bind", "bind /home/u/rel /b norec"},
       {".:/b:rw", "bind /home/u /b"},
       {"..:/b", "bind /home /b"},
-      {"data:/b", "! volumes are not supported yet"},
-      {"/b", "! volumes are not supported yet"},
+      {".hidden:/b", "bind /home/u/.hidden /b"},
+      {"data:/b", "volume data /b"},
+      {"data:/b:ro,nocopy,U", "volume data /b ro U nocopy"},
+      {"data:/b:O", "volume data /b O"},
+      {"/b", "volume - /b"},
+      {"/b/../c/", "volume - /c"},
+      {"b", "! must be an absolute path"},
+      {"da/ta:/b", "! names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*"},
+      {"~/x:/b", "! names must match"},
       {"/a:b", "! must be an absolute path"},
       {"/a:/", "! root cannot be mounted over"},
       {"/a:/..", "! root cannot be mounted over"},
       {":/b", "! host directory cannot be empty"},
       {"", "! incorrect volume format"},
       {"/a:/b:ro:x", "! incorrect volume format"},
-      {"/a:/b:U", "! is not supported"},
+      {"/a:/b:U,O", "bind /a /b U O"},
+      {"/a:/b:O,upperdir=/x", "! is not supported"},
       {"/a:/b:frob", "! unknown mount option \"frob\""},
       {"/a:/b:size=5", "! unknown mount option"},
   };
@@ -73,7 +84,13 @@ TEST(MountFlags, Mount) {
       {"type=tmpfs,dst=/b,noexec,ro=true", "tmpfs - /b ro noexec"},
       {"type=tmpfs,dst=/b,tmpfs-mode=9", "! octal"},
       {"type=bind,src=/a", "! must set volume destination"},
-      {"src=/a,dst=/b", "! type volume is not supported yet"},
+      {"src=/a,dst=/b", "! names must match"},
+      {"src=data,dst=/b,readonly,U=true", "volume data /b ro U"},
+      {"type=volume,dst=/b,volume-nocopy", "volume - /b nocopy"},
+      {"type=volume,source=data,destination=/b,chown=false", "volume data /b"},
+      {"type=image,source=x,dst=/b", "! is not supported"},
+      {"type=bind,src=/a,dst=/b,chown", "bind /a /b U"},
+      {"type=tmpfs,dst=/b,U", "! unknown mount option"},
       {"type=nfs,dst=/b", "! invalid filesystem type"},
       {"type=bind,src=/a,dst=/b,frob=1", "! unknown mount option"},
       {"type=bind,src=/a,dst=/b,ro=perhaps", "! neither true nor false"},

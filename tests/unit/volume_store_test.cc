@@ -51,7 +51,7 @@ TEST_F(VolumeStoreTest, IsMadeListedAndRemoved) {
             "volume with name v1 already exists: volume already exists");
   VolumeRecord anonymous = Must(volumes_.Create({.anonymous = true}));
   EXPECT_EQ(anonymous.name.size(), 64U);
-  Must(volumes_.Create({.name = "v2"}, FillWithOne));
+  Must(volumes_.Create({.name = "v2", .filled = true}, FillWithOne));
   EXPECT_EQ(volumes_.Get("v").error().code, Code::kInvalid) << "two";
   EXPECT_THAT(Data("v2"), ElementsAre("one"));
   EXPECT_TRUE(Must(volumes_.Get("v2")).filled);
@@ -76,10 +76,10 @@ TEST_F(VolumeStoreTest, AFillThatFailsLeavesNothing) {
   EXPECT_EQ(volumes_.Create({.name = "v"}, half).error().code, Code::kNoSpace);
   EXPECT_THAT(Names("volumes"), IsEmpty());
   Must(volumes_.Create({.name = "w"}));
-  EXPECT_FALSE(volumes_.FillOnce(Must(volumes_.Get("w")), half));
+  EXPECT_FALSE(volumes_.FillOnce(Must(volumes_.Get("w")), half, true));
   EXPECT_THAT(Data("w"), IsEmpty());
   EXPECT_FALSE(Must(volumes_.Get("w")).filled) << "the next container tries again";
-  EXPECT_TRUE(volumes_.FillOnce(Must(volumes_.Get("w")), FillWithOne));
+  EXPECT_TRUE(volumes_.FillOnce(Must(volumes_.Get("w")), FillWithOne, true));
   EXPECT_THAT(Data("w"), ElementsAre("one"));
   EXPECT_TRUE(Must(volumes_.Get("w")).filled);
   EXPECT_THAT(Names("tmp"), IsEmpty());
@@ -88,7 +88,7 @@ TEST_F(VolumeStoreTest, AFillThatFailsLeavesNothing) {
 TEST_F(VolumeStoreTest, WhatSomebodyWroteStays) {
   Must(volumes_.Create({.name = "v"}));
   ASSERT_TRUE(CreateFileAt(store_.root(), "volumes/v/data/mine", "m", 0644));
-  EXPECT_TRUE(volumes_.FillOnce(Must(volumes_.Get("v")), FillWithOne));
+  EXPECT_TRUE(volumes_.FillOnce(Must(volumes_.Get("v")), FillWithOne, true));
   EXPECT_THAT(Data("v"), ElementsAre("mine"));
 }
 
