@@ -2,8 +2,12 @@
 
 namespace wolffia {
 
+Result<int> LogsVerb(const Command& command);
+Result<int> EventsVerb(const Command& command);
+
 std::span<const VerbEntry> LogsEntries() {
-  return {};
+  static constexpr VerbEntry kEntries[] = {{"logs", LogsVerb}, {"events", EventsVerb}};
+  return kEntries;
 }
 
 }  // namespace wolffia

@@ -49,6 +49,8 @@ class LogReader::Impl {
   Result<> Start() {
     std::vector<LogFile> files = TRY(Files());
     if (files.empty()) return {};
+    last_inode_ = files.front().inode;
+    last_size_ = files.front().size;
     if (selection_.tail < 0) {
       file_ = std::move(files.back());
       return {};
@@ -69,8 +71,8 @@ class LogReader::Impl {
       auto record = ParseLogRecord(format_, *line, scratch_);
       if (!record) continue;
       last_time_ = record->time_ns;
-      if (record->time_ns < selection_.since_ns || record->time_ns > selection_.until_ns) continue;
-      return record;
+      if (record->time_ns >= selection_.since_ns && record->time_ns <= selection_.until_ns) return record;
+      if (!selection_.snapshot && PastUntil()) return std::nullopt;  // it may grow faster than we read
     }
   }
 
@@ -103,6 +105,8 @@ class LogReader::Impl {
     }
   }
 
+  bool InLastFile() const { return selection_.snapshot && file_.inode == last_inode_; }
+
   std::optional<std::string_view> LineOfBuffer() {
     std::string_view rest = std::string_view(buffer_).substr(at_);
     size_t feed = rest.find('\n', searched_ - at_);
@@ -123,8 +127,11 @@ class LogReader::Impl {
     }
     size_t held = buffer_.size();
     searched_ = held;
-    buffer_.resize(held + kBlock);
-    auto n = PreadFull(file_.fd.get(), buffer_.data() + held, kBlock, read_);
+    size_t block = kBlock;
+    if (InLastFile()) block = std::min(block, static_cast<size_t>(std::max<off_t>(last_size_ - read_, 0)));
+    if (block == 0) return false;
+    buffer_.resize(held + block);
+    auto n = PreadFull(file_.fd.get(), buffer_.data() + held, block, read_);
     buffer_.resize(held + n.value_or(0));
     if (!n) return std::unexpected(std::move(n.error()));
     read_ += static_cast<off_t>(*n);
@@ -149,6 +156,7 @@ class LogReader::Impl {
   // Goes on in the file that was begun after this one, which keeps its inode's number as long as it is open.
   // False if this one is still the log.
   Result<bool> NextFile() {
+    if (selection_.snapshot && (!file_.fd || InLastFile())) return false;
     struct stat info;
     if (stat(path_.c_str(), &info) < 0 || (file_.fd && info.st_ino == file_.inode)) return false;
     if (file_.fd && !std::exchange(finished_, true))
@@ -158,6 +166,9 @@ class LogReader::Impl {
     size_t ours = 0;
     while (ours < files.size() && files[ours].inode != file_.inode) ours++;
     if (file_.fd && ours == 0) return false;
+    if (selection_.snapshot &&
+        std::ranges::none_of(files, [&](const LogFile& file) { return file.inode == last_inode_; }))
+      return false;  // rotated away: what is there now is younger
     file_ = std::move(files[ours - 1]);
     finished_ = false;
     Rewind();
@@ -169,6 +180,8 @@ class LogReader::Impl {
   LogFormat format_;
   LogSelection selection_;
   LogFile file_;
+  ino_t last_inode_ = 0;  // of a snapshot: the log itself as it was, and its size
+  off_t last_size_ = 0;
   off_t read_ = 0;         // of file_
   std::string buffer_;     // what was read and not given out
   size_t at_ = 0;          // begin of the next line in it

@@ -20,7 +20,8 @@ namespace wolffia {
 struct LogSelection {
   int64_t since_ns = INT64_MIN;
   int64_t until_ns = INT64_MAX;
-  int64_t tail = -1;  // the last so many lines, counted before the times select; -1: all
+  int64_t tail = -1;      // the last so many lines, counted before the times select; -1: all
+  bool snapshot = false;  // no more than what is there at Open, however fast the log grows
 };
 
 class LogReader {

@@ -74,12 +74,29 @@ TEST(LogReader, SelectsByTimeRecordByRecord) {
   for (int second : {1, 2, 9, 3, 4}) log->Write(kStdout, std::to_string(second) + "\n", second * kSecond);
   LogReader since = OpenLog(dir, {}, {.since_ns = 3 * kSecond});
   EXPECT_EQ(Texts(since), "9\n3\n4\n");
-  LogReader until = OpenLog(dir, {}, {.until_ns = 3 * kSecond});
+  LogReader until = OpenLog(dir, {}, {.until_ns = 3 * kSecond, .snapshot = true});
   EXPECT_EQ(Texts(until), "1\n2\n3\n");  // the clock was set back behind 9
-  EXPECT_FALSE(until.PastUntil());
-  log->Write(kStdout, "9\n", 9 * kSecond);
-  EXPECT_EQ(Texts(until), "");
-  EXPECT_TRUE(until.PastUntil());
+  LogReader growing = OpenLog(dir, {}, {.until_ns = 3 * kSecond});
+  EXPECT_EQ(Texts(growing), "1\n2\n");
+  EXPECT_TRUE(growing.PastUntil());
+}
+
+// A log that grows as fast as it is read would never end.
+TEST(LogReader, ASnapshotEndsWhereTheLogEnded) {
+  for (uint64_t max_size : {uint64_t{0}, uint64_t{200}}) {
+    TempDir dir;
+    LogConfig config{.max_size = max_size, .max_file = 3};
+    auto log = LogWriter::Open(config, dir.path());
+    ASSERT_TRUE(log);
+    for (int i = 0; i < 7; i++) log->Write(kStdout, std::to_string(i) + "\n", 0);
+    LogReader reader = OpenLog(dir, config, {.snapshot = true});
+    for (int i = 10; i < 14; i++) log->Write(kStdout, std::to_string(i) + "\n", 0);
+    EXPECT_EQ(Texts(reader), "0\n1\n2\n3\n4\n5\n6\n");
+    LogReader late = OpenLog(dir, config, {.snapshot = true});
+    for (int i = 20; i < 60; i++) log->Write(kStdout, std::to_string(i) + "\n", 0);
+    std::string texts = Texts(late);
+    EXPECT_EQ(texts.find("20\n"), std::string::npos) << texts;
+  }
 }
 
 TEST(LogReader, GoesOnWhereTheLogHasGrown) {
