@@ -6,21 +6,73 @@
 
 namespace wolffia {
 
+namespace {
+
+constexpr int kKilled = 137;
+
+std::string UpText(const ContainerStatus& status, int64_t now_ns) {
+  if (!status.started) return "Starting";
+  std::string text = "Up " + HumanDuration(std::max<int64_t>(0, now_ns - status.started->started_ns));
+  std::string health = HealthOf(status);
+  return health.empty() ? text : text + " (" + health + ")";
+}
+
+std::string EndText(const ContainerStatus& status, int64_t now_ns, const std::string& word) {
+  if (!status.exited) return word;
+  return word + " (" + std::to_string(status.exited->exit_code) + ") " +
+         HumanAgo(status.exited->finished_ns, now_ns);
+}
+
+}  // namespace
+
 std::string StatusText(const ContainerStatus& status, int64_t now_ns) {
-  switch (status.state) {
-    case ContainerState::kCreated:
-      return "Created";
-    case ContainerState::kRunning: {
-      if (!status.started) return "Starting";
-      return "Up " + HumanDuration(std::max<int64_t>(0, now_ns - status.started->started_ns));
-    }
-    case ContainerState::kExited:
-      return "Exited (" + std::to_string(status.exited->exit_code) + ") " +
-             HumanAgo(status.exited->finished_ns, now_ns);
-    case ContainerState::kCrashed:
-      return "Crashed";
+  if (status.state == ContainerState::kCreated) return "Created";
+  if (status.state == ContainerState::kExited) return EndText(status, now_ns, "Exited");
+  if (status.state == ContainerState::kCrashed) return "Crashed";
+  switch (status.phase) {
+    case Phase::kInitialized:
+      return "Initialized";
+    case Phase::kPaused:
+      return "Paused";
+    case Phase::kRestarting:
+      return EndText(status, now_ns, "Restarting");
+    case Phase::kStopping:
+      return "Stopping";
+    default:
+      return UpText(status, now_ns);
   }
-  return "";
+}
+
+bool HasProcesses(const ContainerStatus& status) {
+  return status.state == ContainerState::kRunning &&
+         (status.phase == Phase::kRunning || status.phase == Phase::kPaused ||
+          status.phase == Phase::kStopping);
+}
+
+bool IsUp(const ContainerStatus& status) {
+  return HasProcesses(status) ||
+         (status.state == ContainerState::kRunning && status.phase == Phase::kRestarting);
+}
+
+bool HasEnded(const ContainerStatus& status) {
+  return status.state == ContainerState::kExited || status.state == ContainerState::kCrashed;
+}
+
+int ExitCodeOf(const ContainerStatus& status) {
+  if (!HasEnded(status)) return 0;
+  return status.exited ? status.exited->exit_code : kKilled;
+}
+
+int RestartsOf(const ContainerStatus& status) {
+  if (status.state == ContainerState::kRunning) {
+    if (status.live) return status.live->restarts;
+    return status.started ? status.started->restarts : 0;
+  }
+  return status.exited ? status.exited->restarts : 0;
+}
+
+std::string HealthOf(const ContainerStatus& status) {
+  return HasProcesses(status) && status.live && status.live->health ? status.live->health->status : "";
 }
 
 Result<RuntimeSpec> ReadSpec(const Store& store, const std::string& id) {

@@ -1,11 +1,30 @@
 #include "cmd/filter.h"
 
+#include <charconv>
+
+#include "cmd/duration.h"
+#include "engine/base/context.h"
+
 namespace wolffia {
 
 Result<bool> Filter::Bool() const {
   if (value == "true" || value == "1") return true;
   if (value == "false" || value == "0") return false;
   return Fail(Code::kInvalid, "invalid filter " + key + "=" + value + ": not true or false");
+}
+
+Result<int64_t> Filter::Time(int64_t now_ns) const {
+  constexpr int64_t kSecond = 1'000'000'000;
+  if (auto time = ParseTime(value)) return *time;
+  int64_t seconds = 0;
+  const char* end = value.data() + value.size();
+  auto [parsed, error] = std::from_chars(value.data(), end, seconds);
+  if (error == std::errc() && parsed == end && seconds >= 0 && seconds < INT64_MAX / kSecond)
+    return seconds * kSecond;
+  if (auto span = ParseDuration(value)) return now_ns - *span;
+  return Fail(Code::kInvalid, "invalid filter " + key + "=" + value +
+                                  ": neither a time (2026-01-02T15:04:05Z), nor seconds since 1970, nor a "
+                                  "duration (1h30m)");
 }
 
 Result<std::vector<Filter>> ParseFilters(const std::vector<std::string>& typed) {

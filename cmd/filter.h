@@ -1,6 +1,7 @@
-// --filter KEY=VALUE of `images` and `ps`.
+// --filter KEY=VALUE of verbs that list or prune.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -12,6 +13,8 @@ namespace wolffia {
 struct Filter {
   std::string key, value;
   Result<bool> Bool() const;
+  // Of until=: a time (RFC 3339), seconds since 1970, or a duration before now.
+  Result<int64_t> Time(int64_t now_ns) const;
   bool operator==(const Filter&) const = default;
 };
 

@@ -1,13 +1,39 @@
 // The documents of `wolffia inspect`, with podman's field names.
 #pragma once
 
+#include "cmd/container_size.h"
 #include "cmd/image_view.h"
 #include "cmd/template/template.h"
+#include "engine/oci/runtime_spec.h"
 #include "storage/container_store.h"
+#include "storage/volume_store.h"
 
 namespace wolffia {
 
-Result<Value> DescribeContainer(const Store& store, const ContainerStatus& status);
+// What a description of a container is made of.
+struct ContainerDetails {
+  ContainerStatus status;
+  RuntimeSpec spec;
+  ImageConfig image;              // empty with --rootfs, and where the image cannot be read
+  std::string image_digest;       // of its manifest, while an image record has it
+  std::string directory;          // of the container
+  std::vector<SpecMount> mounts;  // that the user asked for
+  std::vector<std::string> exec_ids;
+  std::string runroot;
+  std::vector<std::pair<std::string, uint64_t>> fuse_operations;
+  std::optional<ContainerSize> size;
+};
+
+// Reads them. kNotFound if the container was removed meanwhile.
+Result<ContainerDetails> ReadContainerDetails(const Store& store, const ContainerStatus& status);
+
+// Pure.
+Value DescribeContainer(const ContainerDetails& details);
+Value DescribeState(const ContainerDetails& details);
+Value DescribeHostConfig(const ContainerDetails& details);
+
 Result<Value> DescribeImage(const Store& store, const ImageGroup& group);
+// `users`: how many containers name it.
+Value DescribeVolume(const Store& store, const VolumeRecord& record, size_t users);
 
 }  // namespace wolffia

@@ -1,14 +1,15 @@
+// A container as `inspect` describes it.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cmd/container_view.h"
 #include "cmd/inspect.h"
 #include "engine/base/context.h"
 #include "engine/runtime/counters_file.h"
+#include "engine/runtime/exec_request.h"
 
 namespace wolffia {
 namespace {
-
-constexpr const char* kNoTime = "0001-01-01T00:00:00Z";
 
 Value MapOf(const std::map<std::string, std::string>& map) {
   Value value = Value::object();
@@ -16,120 +17,149 @@ Value MapOf(const std::map<std::string, std::string>& map) {
   return value;
 }
 
-Value StateOf(const ContainerStatus& status, const RuntimeSpec& spec) {
-  bool running = status.state == ContainerState::kRunning;
-  return {
-      {"OciVersion", spec.oci_version},
-      {"Status", StateName(status)},
-      {"Running", running},
-      {"Paused", false},
-      {"Restarting", false},
-      {"Dead", false},
-      {"Crashed", status.state == ContainerState::kCrashed},
-      {"Pid", running && status.started ? status.started->pid : 0},
-      {"MonitorPid", running && status.started ? status.started->monitor_pid : 0},
-      {"ExitCode", status.exited ? status.exited->exit_code : 0},
-      {"Error", status.exited ? status.exited->error : ""},
-      {"StartedAt", status.started ? FormatTime(status.started->started_ns) : kNoTime},
-      {"FinishedAt", status.exited ? FormatTime(status.exited->finished_ns) : kNoTime},
-  };
+Value ListOf(const std::vector<std::string>& words) {
+  return words.empty() ? Value::array() : Value(words);
 }
 
-bool IsReadOnly(const SpecMount& mount) {
-  for (const std::string& option : mount.options)
-    if (option == "ro") return true;
-  return false;
-}
-
-Value MountsOf(const std::vector<SpecMount>& mounts) {
+Value MountsOf(const ContainerDetails& details) {
   Value list = Value::array();
-  for (const SpecMount& mount : mounts) {
+  for (const SpecMount& mount : details.mounts) {
     std::string propagation = "rprivate";
-    for (const std::string& option : mount.options)
+    bool read_only = false;
+    for (const std::string& option : mount.options) {
+      read_only = read_only || option == "ro";
       for (const char* known : {"private", "rprivate", "slave", "rslave", "shared", "rshared"})
         if (option == known) propagation = option;
-    list.push_back({{"Type", mount.type},
-                    {"Source", mount.source},
-                    {"Destination", mount.destination},
-                    {"Driver", ""},
-                    {"Mode", ""},
-                    {"Options", mount.options},
-                    {"RW", !IsReadOnly(mount)},
-                    {"Propagation", propagation}});
+    }
+    const auto& volumes = details.status.record.volumes;
+    auto volume = std::ranges::find(volumes, mount.destination, &VolumeUse::destination);
+    const bool named = volume != volumes.end();
+    Value entry = {{"Type", named ? "volume" : mount.type}};
+    entry["Name"] = named ? volume->name : "";
+    entry["Source"] = mount.source;
+    entry["Destination"] = mount.destination;
+    entry["Driver"] = named ? "local" : "";
+    entry["Mode"] = "";
+    entry["Options"] = mount.options;
+    entry["RW"] = !read_only;
+    entry["Propagation"] = propagation;
+    list.push_back(std::move(entry));
   }
   return list;
 }
 
-Value IdMappings(const std::vector<SpecIdMapping>& mappings) {
+Value NetworkSettings() {
+  Value settings = Value::object();
+  for (const char* name : {"EndpointID", "Gateway", "IPAddress"}) settings[name] = "";
+  settings["IPPrefixLen"] = 0;
+  for (const char* name : {"IPv6Gateway", "GlobalIPv6Address"}) settings[name] = "";
+  settings["GlobalIPv6PrefixLen"] = 0;
+  for (const char* name : {"MacAddress", "Bridge", "SandboxID"}) settings[name] = "";
+  settings["HairpinMode"] = false;
+  settings["LinkLocalIPv6Address"] = "";
+  settings["LinkLocalIPv6PrefixLen"] = 0;
+  settings["Ports"] = Value::object();
+  settings["SandboxKey"] = "";
+  settings["Networks"] = Value::object();
+  return settings;
+}
+
+Value HealthcheckOf(const std::optional<HealthConfig>& health) {
+  if (!health) return nullptr;
+  std::vector<std::string> test = health->command;
+  test.insert(test.begin(), health->shell ? "CMD-SHELL" : "CMD");
+  return {{"Test", test},
+          {"StartPeriod", health->start_period_ns},
+          {"Interval", health->interval_ns},
+          {"Timeout", health->timeout_ns},
+          {"Retries", health->retries}};
+}
+
+Value SecretsOf(const ContainerRecord& record) {
   Value list = Value::array();
-  for (const SpecIdMapping& m : mappings)
-    list.push_back(std::to_string(m.container_id) + ":" + std::to_string(m.host_id) + ":" +
-                   std::to_string(m.size));
+  for (const SecretUse& secret : record.secrets)
+    list.push_back({{"Name", secret.name},
+                    {"ID", secret.id},
+                    {"UID", secret.uid},
+                    {"GID", secret.gid},
+                    {"Mode", secret.mode}});
   return list;
 }
 
-Value ConfigOf(const ContainerRecord& record, const RuntimeSpec& spec) {
-  const SpecUser& user = spec.process.user;
-  return {
-      {"Hostname", spec.hostname},      {"User", std::to_string(user.uid) + ":" + std::to_string(user.gid)},
-      {"Tty", spec.process.terminal},   {"Env", spec.process.env},
-      {"Cmd", record.command},          {"Image", record.image_name},
-      {"WorkingDir", spec.process.cwd}, {"OpenStdin", record.interactive},
-      {"Labels", MapOf(record.labels)}, {"Annotations", MapOf(record.annotations)},
+Value VolumesOf(const ImageConfig& image) {
+  if (image.volumes.empty()) return nullptr;
+  Value volumes = Value::object();
+  for (const std::string& path : image.volumes) volumes[path] = Value::object();
+  return volumes;
+}
+
+Value PortsOf(const ContainerRecord& record) {
+  Value ports = Value::object();
+  for (const std::string& port : record.ports) ports[port] = Value::object();
+  return ports;
+}
+
+std::string Octal(uint32_t mode) {
+  char text[16];
+  snprintf(text, sizeof text, "%04o", mode);
+  return text;
+}
+
+// The command without the image's entrypoint, where it begins with that.
+std::vector<std::string> CommandOf(const ContainerDetails& details, std::vector<std::string>* entrypoint) {
+  std::vector<std::string> command = details.status.record.command;
+  const auto& own = details.image.entrypoint;
+  if (own.empty() || own.size() > command.size() || !std::equal(own.begin(), own.end(), command.begin()))
+    return command;
+  *entrypoint = own;
+  command.erase(command.begin(), command.begin() + static_cast<ptrdiff_t>(own.size()));
+  return command;
+}
+
+Value ConfigOf(const ContainerDetails& details) {
+  const ContainerRecord& record = details.status.record;
+  const SpecProcess& process = details.spec.process;
+  std::vector<std::string> entrypoint, command = CommandOf(details, &entrypoint);
+  const bool attached = !record.detached;
+  auto domain = details.spec.sysctl.find("kernel.domainname");
+  Value config = {
+      {"Hostname", details.spec.hostname},
+      {"Domainname", domain == details.spec.sysctl.end() ? "" : domain->second},
+      {"User", std::to_string(process.user.uid) + ":" + std::to_string(process.user.gid)},
+      {"AttachStdin", attached && record.interactive},
+      {"AttachStdout", attached},
+      {"AttachStderr", attached},
+      {"Tty", record.tty},
+      {"OpenStdin", record.interactive},
+      {"StdinOnce", record.stdin_once},
   };
+  config["Env"] = process.env;
+  config["Cmd"] = command;
+  config["Image"] = record.image_name;
+  config["Volumes"] = VolumesOf(details.image);
+  config["WorkingDir"] = process.cwd;
+  config["Entrypoint"] = ListOf(entrypoint);
+  config["OnBuild"] = ListOf(details.image.on_build);
+  config["Labels"] = MapOf(record.labels);
+  config["Annotations"] = MapOf(record.annotations);
+  config["StopSignal"] = record.stop_signal;
+  config["HealthcheckOnFailureAction"] = record.health ? record.health->on_failure : "none";
+  config["Healthcheck"] = HealthcheckOf(record.health);
+  config["CreateCommand"] = record.create_command;
+  config["Umask"] = Octal(process.user.umask.value_or(022));
+  config["Timeout"] = record.timeout;
+  config["StopTimeout"] = record.stop_timeout;
+  config["ExposedPorts"] = PortsOf(record);
+  config["Secrets"] = SecretsOf(record);
+  return config;
 }
 
-// As it was asked for, with sizes in bytes.
-Value StorageOptionsOf(const ContainerRecord& record) {
-  Value options = Value::object();
-  if (record.size != 0) options["size"] = std::to_string(record.size);
-  if (record.inodes != 0) options["inodes"] = std::to_string(record.inodes);
-  if (record.memory) options["upper"] = "memory";
-  return options;
-}
-
-Value HostConfigOf(const ContainerRecord& record, const RuntimeSpec& spec,
-                   const std::vector<SpecMount>& mounts) {
-  Value binds = Value::array(), tmpfs = Value::object(), ulimits = Value::array(), security = Value::array();
-  for (const SpecMount& mount : mounts) {
-    std::string options;
-    for (const std::string& option : mount.options) options += (options.empty() ? "" : ",") + option;
-    if (mount.type == "tmpfs")
-      tmpfs[mount.destination] = options;
-    else
-      binds.push_back(mount.source + ":" + mount.destination + (options.empty() ? "" : ":" + options));
-  }
-  for (const SpecRlimit& limit : spec.process.rlimits)
-    ulimits.push_back({{"Name", limit.type}, {"Soft", limit.soft}, {"Hard", limit.hard}});
-  if (!spec.seccomp) security.push_back("seccomp=unconfined");
-  if (spec.process.no_new_privileges) security.push_back("no-new-privileges");
-  return {
-      {"Binds", binds},
-      {"NetworkMode", record.network},
-      {"AutoRemove", record.auto_remove},
-      {"ReadonlyRootfs", spec.root_readonly},
-      {"SecurityOpt", security},
-      {"Tmpfs", tmpfs},
-      {"UsernsMode", record.userns},
-      {"IDMappings", {{"UidMap", IdMappings(spec.uid_mappings)}, {"GidMap", IdMappings(spec.gid_mappings)}}},
-      {"Ulimits", ulimits},
-      {"StorageOpt", StorageOptionsOf(record)},
-  };
-}
-
-Value GraphDriverOf(const ContainerRecord& record, const std::string& directory) {
+Value GraphDriverOf(const ContainerDetails& details) {
+  const ContainerRecord& record = details.status.record;
   Value data = Value::object();
   if (record.rootfs.empty() && !record.memory)
-    data = {{"UpperDir", directory + "/upper"}, {"WorkDir", directory + "/work"}};
+    data = {{"UpperDir", details.directory + "/upper"}, {"WorkDir", details.directory + "/work"}};
   return {{"Name", record.upper}, {"Data", data}};
-}
-
-// Of its last start. None with --rootfs, and after a reboot.
-Value FuseOperationsOf(const ContainerStore& containers, const std::string& id) {
-  Value operations = Value::object();
-  if (auto counters = ReadCounters(containers.CountersPath(id)))
-    for (const FuseCounter& counter : *counters) operations[counter.operation] = counter.count;
-  return operations;
 }
 
 std::string OwnFile(const RuntimeSpec& spec, std::string_view destination) {
@@ -138,40 +168,95 @@ std::string OwnFile(const RuntimeSpec& spec, std::string_view destination) {
   return "";
 }
 
+Value FuseOperationsOf(const ContainerDetails& details) {
+  Value operations = Value::object();
+  for (const auto& [name, count] : details.fuse_operations) operations[name] = count;
+  return operations;
+}
+
+std::string ImageDigestOf(const Store& store, const ContainerRecord& record) {
+  auto image = ImageStore(store).ByName(record.image_name);
+  if (!image || image->config != record.image_id || image->manifest.empty()) return "";
+  return image->manifest.str();
+}
+
 }  // namespace
 
-Result<Value> DescribeContainer(const Store& store, const ContainerStatus& status) {
+Result<ContainerDetails> ReadContainerDetails(const Store& store, const ContainerStatus& status) {
   const ContainerRecord& record = status.record;
-  RuntimeSpec spec = TRY(ReadSpec(store, record.id));
-  std::string directory = ContainerStore(store).DirectoryOf(record.id);
-  std::vector<SpecMount> mounts = UserMounts(spec, directory);
+  ContainerStore containers(store);
+  ContainerDetails details;
+  details.status = status;
+  details.spec = TRY(ReadSpec(store, record.id));
+  details.directory = containers.DirectoryOf(record.id);
+  details.mounts = UserMounts(details.spec, details.directory);
+  details.exec_ids = ListExecSessions(store, record.id);
+  details.runroot = store.runroot_path();
+  // Of its last start. None with --rootfs, and after a reboot.
+  if (auto counters = ReadCounters(containers.CountersPath(record.id)))
+    for (const FuseCounter& counter : *counters)
+      details.fuse_operations.emplace_back(counter.operation, counter.count);
+  if (record.image_id.empty()) return details;
+  if (auto image = ReadImageConfig(store, record.image_id)) details.image = std::move(*image);
+  details.image_digest = ImageDigestOf(store, record);
+  return details;
+}
+
+Value DescribeContainer(const ContainerDetails& details) {
+  const ContainerRecord& record = details.status.record;
+  const RuntimeSpec& spec = details.spec;
   const auto& args = spec.process.args;
   std::vector<std::string> rest(args.begin() + (args.empty() ? 0 : 1), args.end());
-  return Value{
+  const std::string pid_path = details.runroot + "/pids/" + record.id + ".pid";
+  Value value = {
       {"Id", record.id},
       {"Created", FormatTime(record.created_ns)},
       {"Path", args.empty() ? "" : args[0]},
       {"Args", rest},
-      {"State", StateOf(status, spec)},
+      {"State", DescribeState(details)},
       {"Image", record.image_id.hex()},
+      {"ImageDigest", details.image_digest},
       {"ImageName", record.image_name},
       {"Rootfs", record.rootfs},
+      {"Pod", ""},
       {"ResolvConfPath", OwnFile(spec, "/etc/resolv.conf")},
       {"HostnamePath", OwnFile(spec, "/etc/hostname")},
       {"HostsPath", OwnFile(spec, "/etc/hosts")},
-      {"StaticDir", directory},
+      {"StaticDir", details.directory},
+      {"OCIConfigPath", details.directory + "/spec.json"},
       {"OCIRuntime", "wolffia"},
-      {"Name", record.name},
-      {"Driver", record.upper},
-      {"GraphDriver", GraphDriverOf(record, directory)},
-      {"FuseOperations", FuseOperationsOf(ContainerStore(store), record.id)},
-      {"Platform", record.platform},
-      {"EffectiveCaps", spec.process.capabilities.effective},
-      {"BoundingCaps", spec.process.capabilities.bounding},
-      {"Mounts", MountsOf(mounts)},
-      {"Config", ConfigOf(record, spec)},
-      {"HostConfig", HostConfigOf(record, spec, mounts)},
   };
+  value["ConmonPidFile"] = record.monitor_pid_file.empty() ? pid_path : record.monitor_pid_file;
+  value["PidFile"] = record.pid_file;
+  value["Name"] = record.name;
+  value["RestartCount"] = RestartsOf(details.status);
+  value["Driver"] = record.upper;
+  for (const char* name : {"MountLabel", "ProcessLabel", "AppArmorProfile"}) value[name] = "";
+  value["EffectiveCaps"] = spec.process.capabilities.effective;
+  value["BoundingCaps"] = spec.process.capabilities.bounding;
+  value["ExecIDs"] = details.exec_ids;
+  value["GraphDriver"] = GraphDriverOf(details);
+  if (details.size) {
+    value["SizeRw"] = details.size->changed;
+    value["SizeRootFs"] = details.size->root;
+  }
+  value["Mounts"] = MountsOf(details);
+  value["Dependencies"] = Value::array();
+  for (const std::string* mode : {&record.pid_mode, &record.ipc_mode, &record.uts_mode}) {
+    if (!mode->starts_with("container:")) continue;
+    Value id = mode->substr(10);
+    auto& known = value["Dependencies"];
+    if (std::find(known.begin(), known.end(), id) == known.end()) known.push_back(id);
+  }
+  value["NetworkSettings"] = NetworkSettings();
+  value["Namespace"] = "";
+  value["IsInfra"] = false;
+  value["IsService"] = false;
+  value["Config"] = ConfigOf(details);
+  value["HostConfig"] = DescribeHostConfig(details);
+  value["Platform"] = record.platform;
+  value["FuseOperations"] = FuseOperationsOf(details);
+  return value;
 }
 
 }  // namespace wolffia

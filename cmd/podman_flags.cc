@@ -5,9 +5,9 @@ namespace {
 
 constexpr std::string_view kRunFlags =
     " "
-    "a c d m p P t add-host arch attach authfile blkio-weight blkio-weight-device cert-dir "
+    "a c m p P t add-host arch attach authfile blkio-weight blkio-weight-device cert-dir "
     "cgroup-conf cgroup-parent cgroupns cgroups chrootdirs cpu-period cpu-quota cpu-rt-period "
-    "cpu-rt-runtime cpu-shares cpus cpuset-cpus cpuset-mems creds decryption-key detach "
+    "cpu-rt-runtime cpu-shares cpus cpuset-cpus cpuset-mems creds decryption-key "
     "detach-keys device-cgroup-rule device-read-bps device-read-iops device-write-bps "
     "device-write-iops disable-content-trust dns dns-opt dns-option dns-search expose gpus "
     "group-entry health-cmd health-interval health-log-destination health-max-log-count "
@@ -20,13 +20,12 @@ constexpr std::string_view kRunFlags =
     "sdnotify seccomp-policy sig-proxy stop-signal stop-timeout subgidname subuidname "
     "systemd timeout tls-verify tty use-api-socket uts variant volume-driver ";
 constexpr std::string_view kStartFlags = " all detach-keys f filter l latest sig-proxy ";
-constexpr std::string_view kPsFlags = " external ns p pod s size sort sync w watch ";
+constexpr std::string_view kPsFlags = " external ns p pod ";
 constexpr std::string_view kPullFlags =
     " a all-tags arch decryption-key disable-content-trust os retry retry-delay variant ";
 constexpr std::string_view kImagesFlags = " history tree ";
 constexpr std::string_view kRmFlags = " cidfile depend l latest link t time v volumes ";
 constexpr std::string_view kRmiFlags = " no-prune ";
-constexpr std::string_view kInspectFlags = " l latest s size ";
 constexpr std::string_view kInfoFlags = " D debug ";
 
 struct VerbFlags {
@@ -35,7 +34,7 @@ struct VerbFlags {
 constexpr VerbFlags kFlags[] = {
     {"run", kRunFlags},         {"create", kRunFlags},    {"start", kStartFlags}, {"ps", kPsFlags},
     {"pull", kPullFlags},       {"images", kImagesFlags}, {"rm", kRmFlags},       {"rmi", kRmiFlags},
-    {"inspect", kInspectFlags}, {"info", kInfoFlags},
+    {"info", kInfoFlags},
 };
 
 // Whole words of a list that begins and ends with a space.

@@ -1,0 +1,189 @@
+// The "HostConfig" object of a container: what it was asked to have of the host.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "cmd/container_size.h"
+#include "cmd/inspect.h"
+#include "engine/runtime/capability.h"
+
+namespace wolffia {
+namespace {
+
+constexpr int kLastCapability = 40;
+constexpr const char* kInitInside = "/dev/wolffia-init";
+
+std::string Joined(const std::vector<std::string>& parts) {
+  std::string out;
+  for (const std::string& part : parts) out += (out.empty() ? "" : ",") + part;
+  return out;
+}
+
+Value IdMappings(const std::vector<SpecIdMapping>& mappings) {
+  Value list = Value::array();
+  for (const SpecIdMapping& m : mappings)
+    list.push_back(std::to_string(m.container_id) + ":" + std::to_string(m.host_id) + ":" +
+                   std::to_string(m.size));
+  return list;
+}
+
+// Those of `a` that are not in `b`.
+Value Without(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  Value list = Value::array();
+  for (const std::string& name : a)
+    if (std::ranges::find(b, name) == b.end()) list.push_back(name);
+  return list;
+}
+
+const VolumeUse* VolumeAt(const ContainerRecord& record, const std::string& destination) {
+  auto use = std::ranges::find(record.volumes, destination, &VolumeUse::destination);
+  return use == record.volumes.end() ? nullptr : &*use;
+}
+
+void AddMounts(const ContainerDetails& details, Value& config) {
+  config["Binds"] = Value::array();
+  config["Tmpfs"] = Value::object();
+  for (const SpecMount& mount : details.mounts) {
+    const VolumeUse* volume = VolumeAt(details.status.record, mount.destination);
+    std::string options = Joined(mount.options);
+    if (mount.type == "tmpfs" && volume == nullptr)
+      config["Tmpfs"][mount.destination] = options;
+    else
+      config["Binds"].push_back((volume != nullptr ? volume->name : mount.source) + ":" + mount.destination +
+                                (options.empty() ? "" : ":" + options));
+  }
+}
+
+Value LogConfigOf(const ContainerDetails& details) {
+  const LogConfig& log = details.status.record.log;
+  std::string path = log.path.empty() && log.driver != "none" ? details.directory + "/ctr.log" : log.path;
+  return {{"Type", log.driver},
+          {"Config", nullptr},
+          {"Path", path},
+          {"Tag", log.tag},
+          {"Size", CompactSize(static_cast<int64_t>(log.max_size))}};
+}
+
+Value UlimitsOf(const RuntimeSpec& spec) {
+  Value list = Value::array();
+  for (const SpecRlimit& limit : spec.process.rlimits)
+    list.push_back({{"Name", limit.type}, {"Soft", limit.soft}, {"Hard", limit.hard}});
+  return list;
+}
+
+Value SecurityOptionsOf(const RuntimeSpec& spec) {
+  Value list = Value::array();
+  if (!spec.seccomp) list.push_back("seccomp=unconfined");
+  if (spec.process.no_new_privileges) list.push_back("no-new-privileges");
+  return list;
+}
+
+int64_t ShmSizeOf(const RuntimeSpec& spec) {
+  for (const SpecMount& mount : spec.mounts)
+    if (mount.destination == "/dev/shm")
+      for (const std::string& option : mount.options)
+        if (option.starts_with("size=")) return strtoll(option.c_str() + 5, nullptr, 10);
+  return 0;
+}
+
+// As it was asked for, with sizes in bytes.
+Value StorageOptionsOf(const ContainerRecord& record) {
+  Value options = Value::object();
+  if (record.size != 0) options["size"] = std::to_string(record.size);
+  if (record.inodes != 0) options["inodes"] = std::to_string(record.inodes);
+  if (record.memory) options["upper"] = "memory";
+  return options;
+}
+
+Value DevicesOf(const RuntimeSpec& spec) {
+  Value list = Value::array();
+  for (const SpecDevice& device : spec.devices)
+    list.push_back(
+        {{"PathOnHost", device.path}, {"PathInContainer", device.path}, {"CgroupPermissions", "rwm"}});
+  return list;
+}
+
+// What wolffia has no value for, as podman prints it.
+void AddResources(Value& config) {
+  for (const char* name : {"CpuShares", "Memory", "NanoCpus"}) config[name] = 0;
+  config["CgroupParent"] = "";
+  config["BlkioWeight"] = 0;
+  for (const char* name : {"BlkioWeightDevice", "BlkioDeviceReadBps", "BlkioDeviceWriteBps",
+                           "BlkioDeviceReadIOps", "BlkioDeviceWriteIOps"})
+    config[name] = nullptr;
+  for (const char* name : {"CpuPeriod", "CpuQuota", "CpuRealtimePeriod", "CpuRealtimeRuntime"})
+    config[name] = 0;
+  for (const char* name : {"CpusetCpus", "CpusetMems"}) config[name] = "";
+}
+
+void AddMoreResources(Value& config) {
+  for (const char* name :
+       {"DiskQuota", "KernelMemory", "MemoryReservation", "MemorySwap", "MemorySwappiness"})
+    config[name] = 0;
+  config["OomKillDisable"] = false;
+  config["PidsLimit"] = 0;
+}
+
+}  // namespace
+
+Value DescribeHostConfig(const ContainerDetails& details) {
+  const ContainerRecord& record = details.status.record;
+  const RuntimeSpec& spec = details.spec;
+  const auto& bounding = spec.process.capabilities.bounding;
+  std::vector<std::string> usual =
+      ContainerCapabilities({}, {}, kLastCapability).value_or(std::vector<std::string>());
+  const bool init = !spec.process.args.empty() && spec.process.args[0] == kInitInside;
+  auto word = [](const std::string& mode, const char* otherwise) { return mode.empty() ? otherwise : mode; };
+
+  Value config = Value::object();
+  AddMounts(details, config);
+  Value tmpfs = config["Tmpfs"];
+  config.erase("Tmpfs");  // podman has it further down
+  config["CgroupManager"] = "none";
+  config["CgroupMode"] = "host";
+  config["ContainerIDFile"] = "";
+  config["LogConfig"] = LogConfigOf(details);
+  config["NetworkMode"] = record.network;
+  config["PortBindings"] = Value::object();
+  config["RestartPolicy"] = {{"Name", record.restart_policy}, {"MaximumRetryCount", record.restart_retries}};
+  config["AutoRemove"] = record.auto_remove;
+  config["VolumeDriver"] = "";
+  config["VolumesFrom"] = nullptr;
+  config["CapAdd"] = Without(bounding, usual);
+  config["CapDrop"] = Without(usual, bounding);
+  for (const char* name : {"Dns", "DnsOptions", "DnsSearch", "ExtraHosts"}) config[name] = Value::array();
+  config["GroupAdd"] = Value::array();
+  for (uint32_t group : spec.process.user.additional_gids)
+    config["GroupAdd"].push_back(std::to_string(group));
+  config["IpcMode"] = word(record.ipc_mode, "shareable");
+  config["Cgroup"] = "";
+  config["Cgroups"] = "disabled";
+  config["Links"] = nullptr;
+  config["OomScoreAdj"] = spec.process.oom_score_adj.value_or(0);
+  config["PidMode"] = word(record.pid_mode, "private");
+  config["Privileged"] = false;
+  config["PublishAllPorts"] = false;
+  config["ReadonlyRootfs"] = spec.root_readonly;
+  config["SecurityOpt"] = SecurityOptionsOf(spec);
+  config["Tmpfs"] = std::move(tmpfs);
+  config["UTSMode"] = word(record.uts_mode, "private");
+  config["UsernsMode"] = record.userns;
+  config["IDMappings"] = {{"UidMap", IdMappings(spec.uid_mappings)},
+                          {"GidMap", IdMappings(spec.gid_mappings)}};
+  config["ShmSize"] = ShmSizeOf(spec);
+  config["Runtime"] = "wolffia";
+  config["ConsoleSize"] = Value::array({0, 0});
+  config["Isolation"] = "";
+  AddResources(config);
+  config["Devices"] = DevicesOf(spec);
+  AddMoreResources(config);
+  config["Ulimits"] = UlimitsOf(spec);
+  for (const char* name : {"CpuCount", "CpuPercent", "IOMaximumIOps", "IOMaximumBandwidth"}) config[name] = 0;
+  config["CgroupConf"] = nullptr;
+  config["Init"] = init;
+  config["Sysctls"] = Value::object();
+  for (const auto& [key, value] : spec.sysctl) config["Sysctls"][key] = value;
+  config["StorageOpt"] = StorageOptionsOf(record);
+  return config;
+}
+
+}  // namespace wolffia
