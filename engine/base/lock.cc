@@ -49,7 +49,8 @@ Result<FileLock> FileLock::Acquire(int dirfd, const std::string& path) {
 }
 
 Result<bool> FileLock::IsHeld(int dirfd, const std::string& path) {
-  auto fd = OpenAt(dirfd, path, O_RDWR | O_NOFOLLOW);
+  // Read-only: whoever waits for the holder's end by inotify (IN_CLOSE_WRITE) is not woken by those who ask.
+  auto fd = OpenAt(dirfd, path, O_RDONLY | O_NOFOLLOW);
   if (!fd && fd.error().os_errno == ENOENT) return false;
   if (!fd) return std::unexpected(fd.error());
   struct flock lock = WholeFile();
