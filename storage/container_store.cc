@@ -149,9 +149,18 @@ Result<FileLock> LockForRemoval(const Store& store, const std::string& id) {
   return std::move(**lock);
 }
 
+// What a monitor that was killed has left in the runtime directory.
+void ForgetRuntimeState(const Store& store, const std::string& id) {
+  const std::string& runroot = store.runroot_path();
+  unlink(ContainerStore(store).CountersPath(id).c_str());
+  unlink((runroot + "/monitors/" + id).c_str());
+  unlink((runroot + "/pids/" + id + ".pid").c_str());
+  (void)RemoveTreeAt(AT_FDCWD, runroot + "/exec/" + id);
+}
+
 // The second half of a removal, done again by Sweep after a crash: claim, volumes, tree, mark.
 Result<> FinishRemoval(const Store& store, const std::string& id, std::string* left_over, bool volumes) {
-  unlink(ContainerStore(store).CountersPath(id).c_str());
+  ForgetRuntimeState(store, id);
   auto record = ReadContainer(store, GonePath(id));
   if (record)
     ReleaseName(store, record->name, id);
