@@ -1,1 +1,1 @@
-target_sources(wolffia PRIVATE dispatch_health.cc)
+target_sources(wolffia PRIVATE dispatch_health.cc joined_container.cc)

@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "cmd/container_removal.h"
+#include "cmd/joined_container.h"
 #include "cmd/new_volumes.h"
 #include "cmd/run_flags.h"
 #include "engine/base/process.h"
@@ -27,7 +28,9 @@ Result<std::string> WorkingDirectory() {
   return directory;
 }
 
-Result<MappedIds> MapIds(const RunRequest& request, const HostFacts& host) {
+Result<MappedIds> MapIds(const RunRequest& request, const std::optional<IdMaps>& joined,
+                         const HostFacts& host) {
+  if (joined) return MappedIds{.maps = *joined};
   MappedIds ids = TRY(BuildIdMaps(request.userns, host.subordinate, host.uid, host.gid));
   bool poor = host.subordinate.uids.empty() || host.subordinate.gids.empty();
   if (ids.maps.single && poor && request.userns.mode != "nomap")
@@ -128,16 +131,17 @@ Result<NewContainerCommand> ReadNewContainer(const Command& command) {
   Session session = TRY(OpenRunSession(command, words[0]));
   RunRequest request = TRY(ReadRunFlags(command.options(), session.settings, {words.begin() + 1, words.end()},
                                         TRY(WorkingDirectory())));
+  auto joined = TRY(ResolveNamespaces(session.store, request));
   RunRoot root = TRY(OpenRunRoot(command, session, words[0]));
-  return NewContainerCommand{std::move(session), std::move(request), std::move(root)};
+  return NewContainerCommand{std::move(session), std::move(request), std::move(root), std::move(joined)};
 }
 
 Result<NewContainer> MakeContainer(const Command& command, const NewContainerCommand& wanted,
                                    bool starts_now) {
-  const auto& [session, asked, root] = wanted;
+  const auto& [session, asked, root, joined] = wanted;
   RunRequest request = asked;  // in which volumes get their names
   HostFacts host = TRY(HostFacts::Gather(command.context));
-  MappedIds ids = TRY(MapIds(request, host));
+  MappedIds ids = TRY(MapIds(request, joined, host));
   ContainerStore containers(session.store);
   ContainerFiles files;
   TRY(TakeSecrets(session.store, ids.maps, request, files));

@@ -15,6 +15,7 @@ struct NewContainerCommand {
   Session session;
   RunRequest request;
   RunRoot root;
+  std::optional<IdMaps> joined;  // the maps of the container whose namespaces are shared
 };
 Result<NewContainerCommand> ReadNewContainer(const Command& command);
 

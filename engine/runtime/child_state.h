@@ -31,6 +31,7 @@ struct ChildState {
 
 // The steps that build the root file system.
 StepOutcome Do(ChildState&, const step::IsolateMounts&);
+StepOutcome Do(ChildState&, const step::OpenShared&);
 StepOutcome Do(ChildState&, const step::EnterDirectory&);
 StepOutcome Do(ChildState&, const step::OpenFuse&);
 StepOutcome Do(ChildState&, const step::MountFuse&);

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "engine/runtime/fresh_overlays.h"
+#include "engine/runtime/join_target.h"
 #include "engine/runtime/pid_file.h"
 #include "engine/runtime/process_identity.h"
 #include "engine/runtime/seccomp.h"
@@ -23,6 +24,7 @@ struct Prepared {
   HostFacts host;
   std::shared_ptr<const Lower> lower;  // of a layered root
   LaunchPlan plan;
+  std::optional<JoinedContainer> joined;  // named by the plan
 };
 
 IdView ViewOf(const RuntimeSpec& spec) {
@@ -90,6 +92,8 @@ Result<Prepared> ReadAndPlan(const Context& context, const Store& store, const C
   options.rows = setup.size.rows;
   options.columns = setup.size.columns;
   options.hold = setup.mode == StartMode::kRootOnly;
+  p.joined = TRY(OpenJoinTarget(store, container.record));
+  if (p.joined) options.join = p.joined->Target();
   if (!options.hold) options.secrets = TRY(ContainerSecrets::Read(store, container.record));
   TRY(MakeFreshOverlays(p.spec, p.host, root.container_dir));
   if (p.spec.seccomp)

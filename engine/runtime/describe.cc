@@ -55,6 +55,9 @@ struct Describer {
   std::string operator()(const IsolateMounts& s) const {
     return std::string("make the host's mounts ") + (s.slave ? "slaves" : "private");
   }
+  std::string operator()(const OpenShared& s) const {
+    return "open " + s.path + " of the container whose namespaces are joined";
+  }
   std::string operator()(const EnterDirectory& s) const {
     return "enter the container's directory " + s.path;
   }
@@ -74,7 +77,9 @@ struct Describer {
     return "open " + s.source + (s.recursive && !s.device ? " with its mounts" : "");
   }
   std::string operator()(const OpenNull&) const { return "open /dev/null"; }
-  std::string operator()(const SetHostname& s) const { return "set the hostname to " + s.name; }
+  std::string operator()(const SetHostname& s) const {
+    return (s.domain ? "set the domain name to " : "set the hostname to ") + s.name;
+  }
   std::string operator()(const RaiseLoopback&) const { return "raise the loopback interface"; }
   std::string operator()(const BecomeRoot& s) const {
     return "become " + Owner(s.uid, s.gid) + " of the user namespace";

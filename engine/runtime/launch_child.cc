@@ -62,9 +62,12 @@ void Await(ChildMessage::Kind kind) {
 }
 
 // A copy of the parent has its handlers, its mask and its descriptors.
-void ForgetParent(int socket) {
+void ForgetParent(const LaunchPlan& plan, int socket) {
+  int join = plan.join ? fcntl(plan.join->pidfd, F_DUPFD_CLOEXEC, kJoinFd + 1) : -1;
   if (socket != kChildSocket) dup3(socket, kChildSocket, O_CLOEXEC);
-  syscall(SYS_close_range, kChildSocket + 1, ~0U, 0);
+  if (join >= 0) dup3(join, kJoinFd, O_CLOEXEC);
+  syscall(SYS_close_range, kChildSocket + 1, join >= 0 ? kJoinFd - 1 : ~0U, 0);
+  if (join >= 0) syscall(SYS_close_range, kJoinFd + 1, ~0U, 0);
   for (int signal = 1; signal < NSIG; signal++) {
     struct sigaction action{};
     action.sa_handler = SIG_DFL;
@@ -131,7 +134,8 @@ StepOutcome Do(ChildState&, const step::SendFuse& s) {
 }
 
 StepOutcome Do(ChildState&, const step::SetHostname& s) {
-  return Check(sethostname(s.name.data(), s.name.size()));
+  return Check(s.domain ? setdomainname(s.name.data(), s.name.size())
+                        : sethostname(s.name.data(), s.name.size()));
 }
 
 StepOutcome Do(ChildState&, const step::RaiseLoopback&) {
@@ -179,9 +183,9 @@ static StepOutcome SayReady() {
   return {};
 }
 
-// The parent's end of the socket is never used again, but for its closing. Those who work in the root join our
-// namespaces through us, which the kernel refuses for a process that is hidden (HideMemory, change of ids); and
-// nothing runs in the container that we would have to hide from.
+// The parent's end of the socket is never used again, but for its closing. Those who work in the root join
+// our namespaces through us, which the kernel refuses for a process that is hidden (HideMemory, change of
+// ids); and nothing runs in the container that we would have to hide from.
 StepOutcome Do(ChildState&, const step::Hold&) {
   prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   StepOutcome outcome = SayReady();
@@ -290,7 +294,7 @@ ChildMemory::ChildMemory(const LaunchPlan& plan) : slots(static_cast<size_t>(pla
 }
 
 void RunLaunchChild(const LaunchPlan& plan, ChildMemory& memory, int socket) {
-  ForgetParent(socket);
+  ForgetParent(plan, socket);
   ChildState state{plan, memory};
   for (size_t i = 0; i < plan.steps.size(); i++) {
     StepOutcome outcome;

@@ -27,6 +27,7 @@ namespace wolffia {
 inline constexpr int kChildSocket = 3;
 inline constexpr int kFuseFd = 4;
 inline constexpr int kMemoryFd = 5;
+inline constexpr int kJoinFd = 6;  // pidfd of the container whose namespaces are joined
 
 // Which part of a step failed, for a better sentence.
 enum class ChildDetail : int32_t {

@@ -17,7 +17,8 @@ namespace {
 // Directories of an overlay's own in the tmpfs of its upper, and what it makes there for a moment.
 constexpr uint64_t kOwnInodes = 8;
 
-Result<uint64_t> CloneFlags(const RuntimeSpec& spec) {
+// Of the new namespaces; what is joined is left out.
+Result<uint64_t> CloneFlags(const RuntimeSpec& spec, const std::optional<JoinTarget>& join) {
   uint64_t flags = 0;
   for (const SpecNamespace& ns : spec.namespaces) {
     auto flag = NamespaceFlag(ns.type);
@@ -34,7 +35,7 @@ Result<uint64_t> CloneFlags(const RuntimeSpec& spec) {
   if ((flags & CLONE_NEWNS) == 0)
     return Fail(Code::kInvalid,
                 "the spec asks for no mount namespace; add {\"type\": \"mount\"} to linux.namespaces");
-  return flags;
+  return join ? flags & ~join->flags : flags;
 }
 
 std::optional<uint32_t> HostOf(const std::vector<SpecIdMapping>& map, uint32_t id) {
@@ -87,7 +88,8 @@ Result<std::string> SysctlPath(const std::string& key, uint64_t clone_flags) {
   uint64_t needed = ipc ? CLONE_NEWIPC : uts ? CLONE_NEWUTS : CLONE_NEWNET;
   if ((clone_flags & needed) == 0)
     return Fail(Code::kInvalid,
-                "sysctl " + key + " would change the host: the container shares that namespace with it");
+                "sysctl " + key +
+                    " would change the host or another container, whose namespace the container shares");
   return "/proc/sys/" + path;
 }
 
@@ -97,13 +99,16 @@ class Builder {
       : spec_(spec), host_(host), root_(root), options_(std::move(options)) {}
 
   Result<LaunchPlan> Build() {
-    plan_.clone_flags = TRY(CloneFlags(spec_));
+    plan_.clone_flags = TRY(CloneFlags(spec_, options_.join));
+    plan_.join = options_.join;
     plan_.maps = TRY(MapsOf(spec_, host_));
     TRY(CheckProcess(spec_.process, plan_.maps));
     int first_slot = root_.layered ? 0 : 1;
     MountPlan mounts = TRY(PlanMounts(spec_, host_, plan_.maps, first_slot));
     plan_.slot_count = mounts.slot_count;
     Detach(mounts.slave);
+    Share(mounts);
+    Add(step::EnterDirectory{root_.container_dir});
     Sources(mounts);
     Root();
     Append(std::move(mounts.mounts));
@@ -134,7 +139,18 @@ class Builder {
     Add(step::NewSession{});
     Add(step::NewKeyring{});
     Add(step::IsolateMounts{slave});
-    Add(step::EnterDirectory{root_.container_dir});
+  }
+
+  // Shared memory goes with the ipc namespace, unless something else is mounted there.
+  void Share(MountPlan& mounts) {
+    if (!plan_.join || (plan_.join->flags & CLONE_NEWIPC) == 0) return;
+    for (const SpecMount& mount : spec_.mounts)
+      if (CleanPath(mount.destination) == "/dev/shm") return;
+    int slot = plan_.slot_count++;
+    Add(step::OpenShared{"/dev/shm", slot});
+    mounts.mounts.push_back(step::BindMount{slot, "/dev/shm of the other container", "/dev/shm",
+                                            MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, false,
+                                            0, false});
   }
 
   // The upper in memory is made with the ids of the user, whom it then belongs to: the monitor works in it.
@@ -200,7 +216,11 @@ class Builder {
   Result<> Finish(int null_slot) {
     for (const auto& [key, value] : spec_.sysctl) {
       std::string path = TRY(SysctlPath(key, plan_.clone_flags));
-      Add(step::WriteSysctl{std::move(path), value});
+      const bool domain = path == "/proc/sys/kernel/domainname";
+      if (domain || path == "/proc/sys/kernel/hostname")
+        Add(step::SetHostname{value, domain});
+      else
+        Add(step::WriteSysctl{std::move(path), value});
     }
     Append(PlanHiddenPaths(spec_, null_slot));
     if (CleanPath(spec_.process.cwd) != "/") Add(step::MakeDirectory{spec_.process.cwd, 0755});

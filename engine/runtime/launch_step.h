@@ -29,6 +29,10 @@ struct NewKeyring {};   // else the container possesses the user's session keyri
 struct IsolateMounts {  // propagation of everything that was copied from the host
   bool slave = false;   // mounts that the host makes later appear in bind mounts
 };
+struct OpenShared {  // a mount of the container whose namespaces are joined
+  std::string path;
+  int slot = 0;
+};
 struct EnterDirectory {  // the container's directory, so that mount options need no escapes
   std::string path;
 };
@@ -56,6 +60,7 @@ struct OpenNull {  // the host's, checked: an image's own /dev/null may be anyth
 };
 struct SetHostname {
   std::string name;
+  bool domain = false;  // the NIS domain name; its sysctl is writable for the host's root only
 };
 struct RaiseLoopback {};
 
@@ -130,7 +135,8 @@ struct PivotRoot {};  // and the old root is detached
 struct NullStdin {
   int null_slot = 0;
 };
-struct OpenTerminal {  // of the container's devpts: standard input, output and error; its master goes to the parent
+struct OpenTerminal {  // of the container's devpts: standard input, output and error; its master goes to the
+                       // parent
   uint32_t uid = 0, gid = 0;
   uint16_t rows = 0, columns = 0;  // 0: not known
   bool console = false;            // shown as /dev/console, too
@@ -183,15 +189,16 @@ namespace wolffia {
 
 using LaunchStep =
     std::variant<step::DieWithParent, step::AwaitMaps, step::SetOomScore, step::NewSession, step::NewKeyring,
-                 step::IsolateMounts, step::EnterDirectory, step::OpenFuse, step::MountFuse,
+                 step::IsolateMounts, step::OpenShared, step::EnterDirectory, step::OpenFuse, step::MountFuse,
                  step::MountMemory, step::SendFuse, step::OpenSource, step::OpenNull, step::SetHostname,
                  step::RaiseLoopback, step::BecomeRoot, step::GiveOwner, step::MountOverlay,
                  step::AttachRootfs, step::OpenRoot, step::MountFilesystem, step::BindMount,
-                 step::MountOverlayAt, step::WriteFile, step::MakeDirectory, step::MakeSymlink, step::WriteSysctl, step::ReadOnlyPath,
-                 step::MaskPath, step::RootAttributes, step::PivotRoot, step::NullStdin, step::OpenTerminal, step::OwnStdio,
-                 step::SetRlimit, step::HideMemory, step::Hold, step::AwaitGo, step::DropBounding,
-                 step::SetIds, step::ChangeDirectory, step::SetUmask, step::SetCapabilities,
-                 step::NoNewPrivileges, step::InstallSeccomp, step::CloseDescriptors, step::Execute>;
+                 step::MountOverlayAt, step::WriteFile, step::MakeDirectory, step::MakeSymlink,
+                 step::WriteSysctl, step::ReadOnlyPath, step::MaskPath, step::RootAttributes, step::PivotRoot,
+                 step::NullStdin, step::OpenTerminal, step::OwnStdio, step::SetRlimit, step::HideMemory,
+                 step::Hold, step::AwaitGo, step::DropBounding, step::SetIds, step::ChangeDirectory,
+                 step::SetUmask, step::SetCapabilities, step::NoNewPrivileges, step::InstallSeccomp,
+                 step::CloseDescriptors, step::Execute>;
 
 // One line for people: "mount proc on /proc (nosuid,nodev,noexec)". The same words are in errors, in
 // --log-level=debug and in the golden files.

@@ -11,6 +11,8 @@
 #include <csignal>
 #include <cstring>
 
+#include "engine/runtime/launch_join.h"
+
 namespace wolffia {
 namespace {
 
@@ -19,7 +21,7 @@ Result<Child> CloneChild(const LaunchPlan& plan, ChildMemory& memory, int socket
   clone_args args{};
   args.flags = plan.clone_flags | CLONE_PIDFD;
   args.pidfd = reinterpret_cast<uintptr_t>(&pidfd);
-  args.exit_signal = SIGCHLD;
+  args.exit_signal = (plan.clone_flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD;  // a sibling has its maker's own
   sigset_t all, old;
   sigfillset(&all);
   sigprocmask(SIG_BLOCK, &all, &old);  // no handler of ours may run in the child
@@ -27,6 +29,9 @@ Result<Child> CloneChild(const LaunchPlan& plan, ChildMemory& memory, int socket
   if (pid == 0) RunLaunchChild(plan, memory, socket);
   int failed = errno;
   sigprocmask(SIG_SETMASK, &old, nullptr);
+  // ENOMEM: the first process of the pid namespace has ended.
+  if (pid < 0 && (plan.clone_flags & CLONE_NEWUSER) == 0)
+    return FailErrno("start a process in the container", failed == ENOMEM ? ESRCH : failed);
   if (pid < 0)
     return Fail(Code::kUnsupported, "make the container's namespaces: " + ExplainUsernsRefusal(failed),
                 failed);
@@ -40,10 +45,11 @@ Result<Launcher> Launcher::Begin(const LaunchPlan& plan, const HostFacts& host) 
   launcher.plan_ = &plan;
   SocketPair sockets = TRY(MakeSocketPair());
   ChildMemory memory(plan);
-  launcher.child_ = TRY(CloneChild(plan, memory, sockets.theirs.get()));
+  launcher.child_ = plan.join ? TRY(CloneJoined(plan, memory, sockets.theirs.get()))
+                              : TRY(CloneChild(plan, memory, sockets.theirs.get()));
   launcher.socket_ = std::move(sockets.ours);
   pid_t pid = launcher.child_.pid();
-  launcher.maps_ = TRY(IdMapWriter::Start(pid, plan.maps, host));
+  if (!plan.join) launcher.maps_ = TRY(IdMapWriter::Start(pid, plan.maps, host));
   // Now, because the child soon changes its ids and then may not be looked at.
   launcher.user_namespace_ = TRY(Open("/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY));
   return launcher;

@@ -288,7 +288,13 @@ Result<std::vector<SpecMount>> Mounts(const SpecInputs& in, const std::map<std::
 
 std::vector<SpecNamespace> Namespaces(const SpecInputs& in) {
   std::vector<SpecNamespace> namespaces;
-  for (const char* type : {"user", "mount", "pid", "ipc", "uts", "cgroup"}) namespaces.push_back({type, ""});
+  for (const char* type : {"user", "mount"}) namespaces.push_back({type, ""});
+  // One that is joined is listed like a new one: whose it is, the runtime finds out at each start.
+  const NamespaceFlags& modes = in.request.namespaces;
+  if (modes.pid != "host") namespaces.push_back({"pid", ""});
+  if (modes.ipc != "host") namespaces.push_back({"ipc", ""});
+  if (modes.uts != "host") namespaces.push_back({"uts", ""});
+  namespaces.push_back({"cgroup", ""});
   if (in.request.network != "host") namespaces.push_back({"network", ""});
   return namespaces;
 }
@@ -306,10 +312,11 @@ Result<BuiltSpec> BuildSpec(const Context& context, const SpecInputs& inputs) {
   files.group = TRY_WITH(TextOrNothing(inputs.root_file, "/etc/group"), "look up the user's groups");
   ContainerUser user = TRY(ResolveUser(inputs, files));
   std::string cwd = TRY(WorkingDirectory(inputs));
-  spec.hostname = TRY(Hostname(inputs));
+  const std::string hostname = TRY(Hostname(inputs));
+  if (inputs.request.namespaces.uts != "host") spec.hostname = hostname;
   AddMissingEntries(context, inputs, files, cwd, user, built.files);
-  TRY(AddHostFiles(inputs, spec.hostname, built.files));
-  spec.process = TRY(Process(context, inputs, spec.hostname, cwd, user));
+  TRY(AddHostFiles(inputs, hostname, built.files));
+  spec.process = TRY(Process(context, inputs, hostname, cwd, user));
   spec.root_readonly = inputs.request.read_only;
   spec.mounts = TRY(Mounts(inputs, built.files));
   TRY(AddDevices(inputs, spec));
