@@ -5,7 +5,7 @@ never in an error of the machinery behind it.
 """
 import re
 
-GONE = r'no such container|no container with name or ID "[^"]*" found'
+GONE = r'no such container|no container with name or ID "[^"]*" found|container "[^"]*" does not exist'
 STATE = r"container state improper"
 IN_USE = r"is already in use"
 RUNS = r"cannot be removed without force|running or paused containers cannot be removed"
