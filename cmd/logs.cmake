@@ -3,3 +3,4 @@ wolffia_library(wolffia_log_view SOURCES event_view.cc log_printer.cc time_flag.
                     wolffia_logs PRIVATE nlohmann_json::nlohmann_json)
     target_sources(wolffia PRIVATE dispatch_logs.cc events.cc logs.cc)
         target_link_libraries(wolffia PRIVATE wolffia_log_view wolffia_log_config)
+target_link_libraries(wolffia_run_flags PUBLIC wolffia_log_config)

@@ -13,13 +13,14 @@ constexpr std::string_view kRunFlags =
     "group-entry health-cmd health-interval health-log-destination health-max-log-count "
     "health-on-failure health-retries health-start-period health-startup-cmd health-timeout "
     "hostuser hosts-file http-proxy init-path ip ip6 ipc isolation kernel-memory "
-    "link link-local-ip log-driver log-opt mac-address memory memory-reservation memory-swap "
+    "link link-local-ip mac-address memory memory-reservation memory-swap "
     "memory-swappiness net network-alias no-healthcheck no-hostname oom-kill-disable os "
     "passwd-entry personality pid pids-limit pod pod-id-file preserve-fd preserve-fds "
     "privileged publish publish-all rdt-class requires restart retry retry-delay rmi runtime "
     "sdnotify seccomp-policy sig-proxy stop-signal stop-timeout subgidname subuidname "
     "systemd timeout tls-verify tty use-api-socket uts variant volume-driver ";
 constexpr std::string_view kStartFlags = " all detach-keys f filter l latest sig-proxy ";
+constexpr std::string_view kLogsFlags = " color ";
 constexpr std::string_view kPsFlags = " external ns p pod ";
 constexpr std::string_view kPullFlags =
     " a all-tags arch decryption-key disable-content-trust os retry retry-delay variant ";
@@ -34,7 +35,7 @@ struct VerbFlags {
 constexpr VerbFlags kFlags[] = {
     {"run", kRunFlags},         {"create", kRunFlags},    {"start", kStartFlags}, {"ps", kPsFlags},
     {"pull", kPullFlags},       {"images", kImagesFlags}, {"rm", kRmFlags},       {"rmi", kRmiFlags},
-    {"info", kInfoFlags},
+    {"info", kInfoFlags},       {"logs", kLogsFlags},
 };
 
 // Whole words of a list that begins and ends with a space.

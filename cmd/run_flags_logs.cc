@@ -1,8 +1,10 @@
 #include "cmd/run_flags.h"
+#include "engine/runtime/log_config.h"
 
 namespace wolffia {
 
-Result<> ReadLogFlags(const OptionValues&, RunRequest&) {
+Result<> ReadLogFlags(const OptionValues& options, RunRequest& request) {
+  request.log.config = TRY(ParseLogFlags(options.String("log-driver"), options.List("log-opt")));
   return {};
 }
 

@@ -60,6 +60,8 @@ Result<Event> ParseEvent(std::string_view text) {
   if (line.contains("exit_code"))
     event.exit_code = static_cast<int>(TRY(IntMember(line, "exit_code", "event")));
   event.attributes = TRY(StringMapMember(line, "attributes", "event"));
+  if (event.type.empty() || event.status.empty())
+    return Fail(Code::kInvalid, "an event needs a type and a status");
   return event;
 }
 
