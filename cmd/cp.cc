@@ -155,10 +155,17 @@ Result<> Forget(Result<std::string> result) {
   return {};
 }
 
+// A reader of our output that has seen enough (head, tar t) is no news to anybody.
+Result<std::string> QuietIfClosed(Result<std::string> result) {
+  if (!result && result.error().os_errno == EPIPE) result.error().what.clear();
+  return result;
+}
+
 // What is to be said of a copy that is complete; nothing, most often.
 Result<std::string> Transfer(const Copy& copy) {
   if (copy.ends.source.stream()) return TRY(BeginReader(copy, STDIN_FILENO, nullptr)).Await();
-  if (copy.ends.destination.stream()) return TRY(BeginWriter(copy, STDOUT_FILENO, nullptr)).Await();
+  if (copy.ends.destination.stream())
+    return QuietIfClosed(TRY(BeginWriter(copy, STDOUT_FILENO, nullptr)).Await());
   Pipe pipe = TRY(MakePipe());
   (void)fcntl(pipe.write.get(), F_SETPIPE_SZ, kPipeBytes);
   if (!copy.to_container) {

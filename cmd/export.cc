@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "cmd/copy_verbs.h"
 #include "engine/runtime/root_access.h"
 #include "storage/tar_tree.h"
@@ -57,7 +59,10 @@ Result<int> ExportVerb(const Command& command) {
   ContainerStatus status = TRY(containers.Get(TRY(containers.Lookup(command.line.arguments[0]))));
   RootAccess access = TRY(RootAccess::Open(command.context, session.store, status));
   if (output.empty()) {
-    TRY(WriteRoot(access, STDOUT_FILENO));
+    auto written = WriteRoot(access, STDOUT_FILENO);
+    // A reader that has seen enough (head, tar t) is no news to anybody.
+    if (!written && written.error().os_errno == EPIPE) written.error().what.clear();
+    TRY(std::move(written));
     return 0;
   }
   OutputFile file = TRY(OutputFile::Open(output));
