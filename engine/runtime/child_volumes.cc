@@ -89,7 +89,12 @@ StepOutcome Do(ChildState& state, const step::MountOverlayAt& s) {
   if (fsconfig(fs.fd, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) return Failed(errno);
   Scoped tree{fsmount(fs.fd, FSMOUNT_CLOEXEC, static_cast<unsigned>(s.attributes))};
   if (tree.fd < 0) return Failed(errno);
-  return Attach(tree.fd, at.fd);
+  // The overlay has a private copy of its lower. The bind goes: whoever may unmount inside could reach the
+  // source.
+  if (umount2(lower, MNT_DETACH) < 0) return Failed(errno, ChildDetail::kSource);
+  Scoped empty{OpenBeneath(state.root, s.destination.c_str())};
+  if (empty.fd < 0) return Failed(-empty.fd, ChildDetail::kDestination);
+  return Attach(tree.fd, empty.fd);
 }
 
 }  // namespace wolffia
