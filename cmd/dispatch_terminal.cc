@@ -2,8 +2,15 @@
 
 namespace wolffia {
 
+Result<int> AttachVerb(const Command& command);
+Result<int> ExecVerb(const Command& command);
+
 std::span<const VerbEntry> TerminalEntries() {
-  return {};
+  static constexpr VerbEntry kEntries[] = {
+      {"attach", AttachVerb},
+      {"exec", ExecVerb},
+  };
+  return kEntries;
 }
 
 }  // namespace wolffia

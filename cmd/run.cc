@@ -2,6 +2,7 @@
 #include "cmd/container_removal.h"
 #include "cmd/foreground.h"
 #include "cmd/new_container.h"
+#include "cmd/run_flags.h"
 #include "cmd/verbs.h"
 
 namespace wolffia {
@@ -41,6 +42,7 @@ Result<int> RunContainer(const Command& command, const NewContainerCommand& want
 
 Result<int> RunVerb(const Command& command) {
   NewContainerCommand wanted = TRY(ReadNewContainer(command));
+  TRY(ReadForegroundFlags(command.options(), wanted.request));
   wanted.request.lifecycle.detach = command.options().Bool("detach");
   auto code = RunContainer(command, wanted);
   if (!code) return StartFailure(std::move(code).error());

@@ -22,6 +22,9 @@ Result<> ReadProcessFlags(const OptionValues& options, RunRequest& request);
 Result<> ReadTerminalFlags(const OptionValues& options, RunRequest& request);
 Result<> ReadVolumeFlags(const OptionValues& options, RunRequest& request);
 
+// Of `run` alone, which stays with the container or leaves it in the background.
+Result<> ReadForegroundFlags(const OptionValues& options, RunRequest& request);
+
 // ... and from there, with the image, into the container's record.
 Result<> FillHealth(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);
 Result<> FillLifecycle(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);

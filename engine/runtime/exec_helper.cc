@@ -18,6 +18,8 @@
 #include "engine/runtime/exec_session.h"
 #include "engine/runtime/launcher.h"
 #include "engine/runtime/seccomp.h"
+#include "engine/runtime/secret_plan.h"
+#include "storage/container_record.h"
 
 namespace wolffia {
 namespace {
@@ -66,6 +68,8 @@ Result<Prepared> Prepare(const ExecOrder& order, const Store& store) {
   const std::string directory = containers.DirectoryOf(order.container_id);
   std::string json = TRY(ReadFile(directory + "/spec.json", kMaxSpecBytes));
   p.spec = TRY_WITH(RuntimeSpec::Parse(json), "spec.json of the container");
+  const ContainerRecord record = TRY(ReadContainer(store, "containers/" + order.container_id));
+  if (!record.secrets.empty()) p.secrets = TRY(ContainerSecrets::Read(store, record)).env;
   if (p.spec.seccomp) p.seccomp = TRY(CompileSeccomp(*p.spec.seccomp, order.store_runroot + "/seccomp"));
   return p;
 }

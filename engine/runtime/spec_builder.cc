@@ -175,6 +175,7 @@ Result<std::vector<std::string>> Variables(const Context& context, const SpecInp
   if (flags.env_host) TakeHostVariables(context, env);
   env.Set("PATH", kDefaultPath);
   env.Set("container", "wolffia");
+  if (in.request.terminal.tty) env.Set("TERM", "xterm");
   for (const std::string& entry : in.image.env)
     if (entry.find('=') != std::string::npos)  // a bare name must not take ours
       TRY_WITH(env.Apply(entry, context), "image");
@@ -228,6 +229,7 @@ Result<SpecProcess> Process(const Context& context, const SpecInputs& in, const 
   process.capabilities = TRY(Capabilities(in, user));
   process.rlimits = TRY(ContainerLimits(in.request.ulimits, in.settings.default_ulimits, in.host.limits));
   process.no_new_privileges = in.request.no_new_privileges;
+  process.terminal = in.request.terminal.tty;
   return process;
 }
 
