@@ -16,26 +16,27 @@ constexpr std::string_view kRunFlags =
     "link link-local-ip mac-address memory memory-reservation memory-swap "
     "memory-swappiness net network-alias no-healthcheck no-hostname oom-kill-disable os "
     "passwd-entry personality pid pids-limit pod pod-id-file preserve-fd preserve-fds "
-    "privileged publish publish-all rdt-class requires restart retry retry-delay rmi runtime "
-    "sdnotify seccomp-policy sig-proxy stop-signal stop-timeout subgidname subuidname "
-    "systemd timeout tls-verify tty use-api-socket uts variant volume-driver ";
-constexpr std::string_view kStartFlags = " all detach-keys f filter l latest sig-proxy ";
+    "privileged publish publish-all rdt-class requires retry retry-delay rmi runtime "
+    "sdnotify seccomp-policy sig-proxy subgidname subuidname "
+    "systemd tls-verify tty use-api-socket uts variant volume-driver ";
 constexpr std::string_view kLogsFlags = " color ";
 constexpr std::string_view kPsFlags = " external ns p pod ";
 constexpr std::string_view kPullFlags =
     " a all-tags arch decryption-key disable-content-trust os retry retry-delay variant ";
 constexpr std::string_view kImagesFlags = " history tree ";
-constexpr std::string_view kRmFlags = " cidfile depend l latest link t time v volumes ";
+constexpr std::string_view kRmFlags = " depend link ";
 constexpr std::string_view kRmiFlags = " no-prune ";
+constexpr std::string_view kCpFlags = " extract pause ";
+constexpr std::string_view kImportFlags = " signature-policy ";
 constexpr std::string_view kInfoFlags = " D debug ";
 
 struct VerbFlags {
   std::string_view verb, flags;
 };
 constexpr VerbFlags kFlags[] = {
-    {"run", kRunFlags},         {"create", kRunFlags},    {"start", kStartFlags}, {"ps", kPsFlags},
-    {"pull", kPullFlags},       {"images", kImagesFlags}, {"rm", kRmFlags},       {"rmi", kRmiFlags},
-    {"info", kInfoFlags},       {"logs", kLogsFlags},
+    {"run", kRunFlags},   {"create", kRunFlags},    {"ps", kPsFlags},
+    {"pull", kPullFlags}, {"images", kImagesFlags}, {"rm", kRmFlags},       {"rmi", kRmiFlags},
+    {"info", kInfoFlags}, {"logs", kLogsFlags},     {"cp", kCpFlags},       {"import", kImportFlags},
 };
 
 // Whole words of a list that begins and ends with a space.
