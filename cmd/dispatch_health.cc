@@ -1,9 +1,15 @@
 #include "cmd/dispatch.h"
+#include "cmd/health_verbs.h"
 
 namespace wolffia {
+namespace {
+
+constexpr VerbEntry kEntries[] = {{"healthcheck run", HealthcheckRunVerb}};
+
+}  // namespace
 
 std::span<const VerbEntry> HealthEntries() {
-  return {};
+  return kEntries;
 }
 
 }  // namespace wolffia

@@ -1,1 +1,1 @@
-target_sources(wolffia PRIVATE dispatch_health.cc joined_container.cc)
+target_sources(wolffia PRIVATE dispatch_health.cc healthcheck_run.cc joined_container.cc)

@@ -9,6 +9,15 @@ namespace wolffia::table {
 
 using enum OptionKind;
 
-inline constexpr std::array<Verb, 0> kHealthVerbs = {};
+inline constexpr std::array kHealthVerbs = {
+    Verb{.name = "healthcheck run",
+         .aliases = "",
+         .arguments = "CONTAINER",
+         .summary = "Make a container's health check now",
+         .options = {},
+         .min_arguments = 1,
+         .max_arguments = 1,
+         .completes = Completes::kContainers},
+};
 
 }  // namespace wolffia::table

@@ -1,4 +1,6 @@
-// HealthChecker: runs a container's health check at its times and keeps the results, in the monitor.
+// HealthChecker: runs a container's health check at its times (health_schedule.h) and keeps the results, in
+// the monitor. A check is an exec like any other: wolffia-exec joins the container and starts the command as
+// the container's user. What it writes goes into a pipe, of which the first bytes are kept.
 #pragma once
 
 #include <functional>
@@ -14,14 +16,19 @@ namespace wolffia {
 
 class HealthChecker {
  public:
-  // `changed`: the state to be published. `failed`: the container is unhealthy, and on_failure asks for more than that.
-  HealthChecker(EventLoop& loop, Context& context, const Store& store, std::string id, HealthConfig config,
-                std::function<void(const HealthState&)> changed, std::function<void()> failed);
+  // `changed`: the state to be published. `failed`: the container is unhealthy, and on_failure asks for more
+  // than that. `loop`, `context` and `store` must stay.
+  HealthChecker(EventLoop& loop, const Context& context, const Store& store, std::string id,
+                HealthConfig config, std::function<void(const HealthState&)> changed,
+                std::function<void()> failed);
+  HealthChecker(const HealthChecker&) = delete;
   ~HealthChecker();
 
-  void Start(int init_pidfd);
-  void Stop();
+  void Start(int init_pidfd);  // at each start of the container; the descriptor stays the caller's
+  void Stop();                 // at each end: kills a check that runs
+  void Suspend(bool wait);     // while it is paused
   void RunNow(std::function<void(Health)> done);
+  const HealthState& state() const;
 
  private:
   class Impl;

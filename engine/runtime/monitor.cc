@@ -80,6 +80,7 @@ Result<> Monitor::Begin(StartRequest request, std::vector<Fd> fds) {
   if (mode_ != StartMode::kRootOnly) {
     TRY(BeginOutput(container.record));
     TRY(Attach(first_, request.attach, std::move(fds)));
+    if (container.record.health) WatchHealth(*container.record.health);
   }
   TRY(server_->Listen(store_->runroot_path(), id_));
   if (mode_ != StartMode::kRootOnly) TRY(WriteOwnPid());
@@ -149,10 +150,12 @@ Result<> Monitor::Go() {
   started_ns_ = context_.now();
   if (timeout_ > 0) limit_timer_ = loop_->After(timeout_ * kSecond, [this] { (void)Signal(SIGKILL); });
   SetPhase(Phase::kRunning);
+  if (health_) health_->Start(running_->child().pidfd());
   return {};
 }
 
 void Monitor::Ended() {
+  if (health_) health_->Stop();
   loop_->Forget(running_->child().pidfd());
   for (EventLoop::TimerId timer : {stop_timer_, limit_timer_}) loop_->Cancel(timer);
   auto status = running_->Wait();
@@ -230,15 +233,16 @@ void Monitor::SetPhase(Phase phase) {
   WriteLive();
 }
 
-// Plain "running" needs no file. One that a full disk refuses changes nothing else.
+// Plain "running" without a health check needs no file. One that a full disk refuses changes nothing else.
 void Monitor::WriteLive() {
   ContainerStore containers(*store_);
-  if (phase_ == Phase::kRunning) {
+  if (phase_ == Phase::kRunning && !health_) {
     if (std::exchange(live_written_, false)) containers.RemoveLive(id_);
     return;
   }
   LiveRecord live;
   live.phase = phase_;
+  if (health_) live.health = health_->state();
   live.restarts = restarts_;
   if (phase_ == Phase::kRestarting) live.next_ns = next_ns_;
   if (log_) live.log_lost = log_->lost();

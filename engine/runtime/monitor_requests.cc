@@ -50,6 +50,7 @@ void Monitor::Handle(ClientId client, ControlMessage message, std::vector<Fd> fd
     return answer({}, Done{});
   }
   if (std::holds_alternative<ProcessRequest>(message)) return SendProcess(client);
+  if (std::holds_alternative<HealthRequest>(message)) return CheckHealth(client);
   answer(Fail(Code::kUnsupported, "the container's monitor does not know this request"), Done{});
 }
 

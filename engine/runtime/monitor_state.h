@@ -1,5 +1,5 @@
-// The monitor's state, private to monitor.cc (the container's life) and monitor_requests.cc (what clients
-// ask).
+// The monitor's state, private to monitor.cc (the container's life), monitor_requests.cc (what clients ask)
+// and monitor_health.cc.
 #pragma once
 
 #include <map>
@@ -10,6 +10,7 @@
 
 #include "engine/runtime/container_start.h"
 #include "engine/runtime/control_server.h"
+#include "engine/runtime/health.h"
 #include "engine/runtime/input_pump.h"
 #include "engine/runtime/monitor.h"
 #include "engine/runtime/output_pump.h"
@@ -56,6 +57,11 @@ class Monitor {
   void AnswerRestart();
   void Rebind();
 
+  // monitor_health.cc
+  void WatchHealth(const HealthConfig& config);
+  void Unhealthy();
+  void CheckHealth(ClientId client);
+
   Context& context_;
   MonitorOptions options_;
 
@@ -76,6 +82,8 @@ class Monitor {
   Fd signals_;
   ClientId first_ = 0;
   std::map<ClientId, OutputPump::ClientId> attached_;
+  std::unique_ptr<HealthChecker> health_;  // of a container that has a health check
+  std::string on_failure_;
 
   std::unique_ptr<RunningContainer> running_;
   Child guard_;
