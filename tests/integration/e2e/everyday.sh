@@ -14,6 +14,7 @@ trap 'rm -rf "$work"' EXIT
 step() {
   local name=$1 code=$2 pattern=$3 output status
   shift 3
+  [ "$(type -t "$1")" = function ] || set -- timeout 60 "$@"
   output=$("$@" 2>&1 </dev/null)
   status=$?
   if [ "$status" = "$code" ] && [[ "$output" == $pattern ]]; then
@@ -25,7 +26,7 @@ step() {
   fi
 }
 # shell COMMAND...: a pipeline as one command, with $docker, $image and $work.
-shell() { docker=$docker image=$image work=$work bash -o pipefail -c "$1"; }
+shell() { docker=$docker image=$image work=$work timeout 60 bash -o pipefail -c "$1"; }
 # wait_for FILE PATTERN: until a line of the file has it.
 wait_for() {
   local i
@@ -58,7 +59,7 @@ step "exec: the page" 0 "<h1>pond</h1>" $docker exec everyday wget -qO- http://1
 step "exec: a page that is missing" 1 "*404*" $docker exec everyday wget -qO- http://127.0.0.1:8080/none
 
 # What it says, while it says it.
-$docker logs -f everyday >"$work/follow" 2>&1 &
+timeout 60 $docker logs -f everyday >"$work/follow" 2>&1 &
 follower=$!
 step "exec: again" 0 "<h1>pond</h1>" $docker exec everyday wget -qO- http://127.0.0.1:8080/index.html
 step "logs -f" 0 "" wait_for "$work/follow" "response:200"
