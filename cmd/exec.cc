@@ -1,5 +1,6 @@
 // wolffia exec: one more process in a running container. A helper of its own looks after it (exec_request.h).
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/dispatch.h"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr size_t kMaxEnvFileBytes = 4 << 20;
 constexpr int kExitNotRunning = 255;  // podman's
+constexpr int kDetached = -1;         // in place of an exit code: the command goes on
 
 Result<std::vector<std::string>> Variables(const Command& command) {
   Environment env;
@@ -97,8 +99,20 @@ Result<int> PumpTerminal(ControlClient& helper, Fd master, const ExecRequest& re
   wire.signal = [](int) {};
   wire.resize = [&](TerminalSize size) { SetTerminalSize(window.get(), size); };
   AttachResult result = TRY(PumpUntilEnd(wire, std::move(streams), options));
-  if (result.end == AttachEnd::kDetached) (void)SendPacket(helper.fd(), kExecDetached);
-  return result.exit_code;
+  if (result.end != AttachEnd::kDetached) return result.exit_code;
+  (void)SendPacket(helper.fd(), kExecDetached);
+  return kDetached;
+}
+
+Result<int> Accompany(ControlClient& helper, const ExecRequest& request) {
+  auto started = TRY(Hear(helper));
+  if (request.detach) {
+    PrintLine(request.id);
+    return 0;
+  }
+  if (!request.tty) return AwaitExited(helper);
+  if (started.fds.empty()) return Fail(Code::kIo, "the helper of exec sent no terminal");
+  return PumpTerminal(helper, std::move(started.fds[0]), request);
 }
 
 Result<int> Execute(const Command& command, const Store& store, const ContainerStatus& status,
@@ -108,16 +122,13 @@ Result<int> Execute(const Command& command, const Store& store, const ContainerS
   Fd control;
   Child child = TRY(StartExecHelper(command.context, store, status, std::move(init), request,
                                     Streams(request, null.get()), &control));
+  const pid_t pid = child.pid();
   child.Detach();  // the command goes on whatever becomes of us
   ControlClient helper = ControlClient::Adopt(std::move(control));
-  auto started = TRY(Hear(helper));
-  if (request.detach) {
-    PrintLine(request.id);
-    return 0;
-  }
-  if (!request.tty) return AwaitExited(helper);
-  if (started.fds.empty()) return Fail(Code::kIo, "the helper of exec sent no terminal");
-  return PumpTerminal(helper, std::move(started.fds[0]), request);
+  auto code = Accompany(helper, request);
+  // Its end follows at once, unless the command goes on: not every host has an init that is quick to reap it.
+  if (!request.detach && !(code && *code == kDetached)) waitpid(pid, nullptr, 0);
+  return code && *code == kDetached ? Result<int>(0) : std::move(code);
 }
 
 // As podman: what is wrong with the command has the exit code of a shell.
