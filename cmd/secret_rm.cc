@@ -1,23 +1,8 @@
 // wolffia secret rm, and secret exists.
-#include <algorithm>
-
-#include "cmd/container_removal.h"
 #include "cmd/dispatch.h"
 #include "cmd/secret_event.h"
-#include "engine/runtime/events.h"
 
 namespace wolffia {
-
-void WriteSecretEvent(const Context& context, const Store& store, const char* status,
-                      const SecretRecord& record) {
-  Event event;
-  event.time_ns = context.now();
-  event.type = "secret";
-  event.status = status;
-  event.id = record.id;
-  event.name = record.name;
-  WriteEvent(store, event);
-}
 
 Result<int> SecretRmVerb(const Command& command) {
   std::vector<std::string> typed = command.line.arguments;
