@@ -68,11 +68,11 @@ void EventLoop::Cancel(TimerId id) {
 }
 
 Result<> EventLoop::Run() {
-  running_ = true;
-  while (running_) {
+  while (!stop_) {
     TRY(Arm());
     TRY(Dispatch());
   }
+  stop_ = false;
   return {};
 }
 
@@ -91,7 +91,7 @@ Result<> EventLoop::Dispatch() {
   epoll_event events[kBatch];
   int count = epoll_wait(epoll_.get(), events, kBatch, -1);
   if (count < 0 && errno != EINTR) return FailErrno("wait for events");
-  for (int i = 0; i < count && running_; i++) {
+  for (int i = 0; i < count && !stop_; i++) {
     const int fd = static_cast<int>(events[i].data.u64 & UINT32_MAX);
     const uint32_t serial = static_cast<uint32_t>(events[i].data.u64 >> 32);
     if (serial == 0) {
@@ -116,7 +116,7 @@ void EventLoop::RunTimers() {
   for (;;) {
     auto due = std::find_if(timers_.begin(), timers_.end(),
                             [newest](const auto& entry) { return entry.second.id <= newest; });
-    if (due == timers_.end() || due->first > now || !running_) return;
+    if (due == timers_.end() || due->first > now || stop_) return;
     Due call = std::move(due->second.due);
     timers_.erase(due);
     call();

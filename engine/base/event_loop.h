@@ -30,8 +30,8 @@ class EventLoop {
   TimerId After(int64_t nanoseconds, Due due);  // CLOCK_MONOTONIC
   void Cancel(TimerId id);                      // one that is due already, or unknown, is no error
 
-  Result<> Run();  // until Stop
-  void Stop() { running_ = false; }
+  Result<> Run();  // until Stop, also one that came before: what ends the loop may happen while it is set up
+  void Stop() { stop_ = true; }
 
  private:
   EventLoop() = default;
@@ -48,7 +48,7 @@ class EventLoop {
     Due due;
   };
   Fd epoll_, timer_;
-  bool running_ = false;
+  bool stop_ = false;
   uint32_t last_serial_ = 0;
   TimerId last_id_ = 0;
   int64_t armed_ = 0;  // the deadline that timer_ is set to; 0: none
