@@ -194,6 +194,15 @@ Result<ResolvedPath> ResolveEnd(const CopyEnd& end, const std::optional<CopyCont
   return container ? container->Resolve(end.path) : ResolvePath(OpenOnHost, end.path);
 }
 
+// What would be lost when the copy has ended.
+Result<> RefuseCopyIntoMemory(const Copy& copy) {
+  if (!copy.to_container || !copy.to_container->status.record.memory) return {};
+  const Phase phase = copy.to_container->status.phase;
+  if (phase != Phase::kNone && phase != Phase::kMounted) return {};
+  return Fail(Code::kBusy, "container " + copy.ends.destination.container +
+                               " keeps its changes in memory and does not run: start it first");
+}
+
 // A tree that grows while it is read would never end.
 Result<> RefuseCopyIntoItself(const Copy& copy) {
   if (!copy.from_container || !copy.to_container || copy.from.kind != PathKind::kDirectory ||
@@ -232,6 +241,7 @@ Result<int> CpVerb(const Command& command) {
     copy.from_container = TRY(CopyContainer::Open(command, session.store, source.container));
   if (!destination.container.empty())
     copy.to_container = TRY(CopyContainer::Open(command, session.store, destination.container));
+  TRY(RefuseCopyIntoMemory(copy));
   copy.from = TRY(ResolveEnd(source, copy.from_container));
   copy.to = TRY(ResolveEnd(destination, copy.to_container));
   copy.plan = TRY(PlanCopy(source, copy.from, destination, copy.to));

@@ -31,7 +31,11 @@ void SetTimes(int dirfd, const char* name, timespec mtime) {
 }  // namespace
 
 TarExtract::TarExtract(ExtractOptions options)
-    : options_(std::move(options)), reader_([this](LayerEntry entry) { return Begin(std::move(entry)); }) {}
+    : options_(std::move(options)), reader_([this](LayerEntry entry) {
+        auto begun = Begin(std::move(entry));
+        if (!begun) failed_ = begun.error();
+        return begun;
+      }) {}
 
 TarExtract::~TarExtract() {
   if (open_) DropFile();
@@ -41,6 +45,7 @@ Result<> TarExtract::Push(std::string_view bytes) {
   base_ = reader_.offset();
   chunk_ = bytes;
   auto pushed = reader_.Push(bytes);
+  if (!pushed && failed_) pushed = std::unexpected(*failed_);  // it is not the tar's fault
   if (pushed && open_) pushed = TakeData(chunk_);
   if (!pushed && open_) DropFile();
   return pushed;
@@ -203,7 +208,9 @@ Result<> TarExtract::MakeFile(LayerEntry entry, int parent, const std::string& n
   }
   TRY(std::move(cleared));
   Open open{.name = name, .path = entry.path};
-  open.fd = TRY(OpenAt(parent, name, O_WRONLY | O_NOFOLLOW | how, 0600).With(Printable(entry.path)));
+  auto opened = OpenAt(parent, name, O_WRONLY | O_NOFOLLOW | how, 0600);
+  if (!opened) return FailErrno("make " + Printable(entry.path), opened.error().os_errno);
+  open.fd = std::move(*opened);
   int copy = fcntl(parent, F_DUPFD_CLOEXEC, 3);
   if (copy < 0) return FailAt("open the directory of", entry.path);
   open.parent = Fd(copy);

@@ -79,6 +79,7 @@ class TarExtract {
   uint64_t base_ = 0;       // where in the stream `chunk_` begins
   std::string_view chunk_;  // that is being read
   std::optional<Open> open_;
+  std::optional<Error> failed_;  // of an entry
   std::optional<std::string> parent_path_;
   Fd parent_;
   std::vector<Directory> directories_;

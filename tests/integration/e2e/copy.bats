@@ -249,6 +249,35 @@ listing() {
   [ "$(wolffia ps -a --format '{{.State}}')" = created ]
 }
 
+@test "kill -9 at any moment leaves no monitor and no root behind" {
+  created
+  head -c 50000000 /dev/zero | tr '\0' x >big
+  local delay pid
+  for delay in 0.005 0.01 0.015 0.02 0.025 0.03 0.04 0.06 0.1; do
+    wolffia cp big c:/big & pid=$!
+    sleep $delay
+    kill -9 $pid
+    wait $pid || true
+  done
+  run -0 timeout 15 wolffia cp big c:/last
+  sleep 0.2
+  [ -z "$(leftover_processes)" ] || fail "$(leftover_processes)"
+  [ -z "$(ls -A "$XDG_RUNTIME_DIR/wolffia/monitors")" ]
+  wolffia rm c >/dev/null
+}
+
+@test "nothing is copied where it would be lost" {
+  echo x >f
+  wolffia create --network=none --name c --storage-opt upper=memory busybox sleep 1000 >/dev/null
+  run -125 wolffia cp f c:/f
+  assert_output_has "keeps its changes in memory and does not run"
+  wolffia cp c:/bin/busybox got
+  wolffia start c >/dev/null
+  wolffia cp f c:/f
+  run -0 wolffia diff c
+  assert_output_is "A /f"
+}
+
 @test "diff: added, changed, deleted, on both uppers and in memory" {
   local how
   for how in "$KERNEL" "$FUSE"; do
