@@ -5,20 +5,18 @@ namespace {
 
 constexpr std::string_view kRunFlags =
     " "
-    "a c m p P t add-host arch attach authfile blkio-weight blkio-weight-device cert-dir "
-    "cgroup-conf cgroup-parent cgroupns cgroups chrootdirs cpu-period cpu-quota cpu-rt-period "
+    "c m p P add-host arch authfile blkio-weight blkio-weight-device cert-dir cgroup-conf "
+    "cgroup-parent cgroupns cgroups chrootdirs cpu-period cpu-quota cpu-rt-period "
     "cpu-rt-runtime cpu-shares cpus cpuset-cpus cpuset-mems creds decryption-key "
-    "detach-keys device-cgroup-rule device-read-bps device-read-iops device-write-bps "
-    "device-write-iops disable-content-trust dns dns-opt dns-option dns-search expose gpus "
-    "group-entry health-cmd health-interval health-log-destination health-max-log-count "
-    "health-on-failure health-retries health-start-period health-startup-cmd health-timeout "
-    "hostuser hosts-file http-proxy init-path ip ip6 ipc isolation kernel-memory "
-    "link link-local-ip mac-address memory memory-reservation memory-swap "
-    "memory-swappiness net network-alias no-healthcheck no-hostname oom-kill-disable os "
-    "passwd-entry personality pid pids-limit pod pod-id-file preserve-fd preserve-fds "
-    "privileged publish publish-all rdt-class requires retry retry-delay rmi runtime "
-    "sdnotify seccomp-policy sig-proxy subgidname subuidname "
-    "systemd tls-verify tty use-api-socket uts variant volume-driver ";
+    "device-cgroup-rule device-read-bps device-read-iops device-write-bps device-write-iops "
+    "disable-content-trust dns dns-opt dns-option dns-search expose gpus group-entry "
+    "health-log-destination health-max-log-count hostuser hosts-file http-proxy init-path ip "
+    "ip6 isolation kernel-memory link link-local-ip mac-address memory memory-reservation "
+    "memory-swap memory-swappiness net network-alias no-hostname oom-kill-disable os "
+    "passwd-entry personality pids-limit pod pod-id-file preserve-fd preserve-fds privileged "
+    "publish publish-all rdt-class requires retry retry-delay rmi runtime sdnotify "
+    "seccomp-policy subgidname subuidname systemd tls-verify use-api-socket variant "
+    "volume-driver ";
 constexpr std::string_view kLogsFlags = " color ";
 constexpr std::string_view kPsFlags = " external ns p pod ";
 constexpr std::string_view kPullFlags =

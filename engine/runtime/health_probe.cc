@@ -15,6 +15,8 @@ namespace wolffia {
 namespace {
 
 constexpr size_t kKeptOutput = 500;  // bytes
+constexpr int64_t kMillisecond = 1'000'000;
+constexpr int64_t kHelperPatience = 2'000'000'000;
 
 int ExitCodeOf(const Error& error) {
   return error.code == Code::kNoCommand ? 127 : error.code == Code::kNotExecutable ? 126 : 125;
@@ -46,7 +48,9 @@ Result<> HealthProbe::Begin(const Store& store, const std::string& container_id,
   if (!init) return FailErrno("the container's first process");
   ContainerStatus status;
   status.record.id = container_id;
+  // The helper kills the command, and reaps it: its own end would leave that to the container's first process.
   ExecRequest request{.command = probe_.argv, .id = RandomHex(32)};
+  request.timeout_ms = probe_.timeout_ns / kMillisecond + 1;
   std::vector<Donation> stdio = {{null.get(), 0}, {pipe.write.get(), 1}, {pipe.write.get(), 2}};
   helper_ =
       TRY(StartExecHelper(context_, store, status, std::move(init), request, std::move(stdio), &control_));
@@ -56,9 +60,11 @@ Result<> HealthProbe::Begin(const Store& store, const std::string& container_id,
   TRY(loop_.Watch(control_.get(), EPOLLIN, [this](uint32_t) { HearHelper(); }));
   TRY(loop_.Watch(helper_.pidfd(), EPOLLIN, [this](uint32_t) { End(); }));
   timer_ = loop_.After(probe_.timeout_ns, [this] {
-    timer_ = 0;
     too_long_ = true;
-    (void)helper_.Signal(SIGKILL);  // the command dies with it
+    timer_ = loop_.After(kHelperPatience, [this] {
+      timer_ = 0;
+      (void)helper_.Signal(SIGKILL);  // the command dies with it
+    });
   });
   return {};
 }

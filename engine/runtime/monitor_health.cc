@@ -18,7 +18,9 @@ void Monitor::WatchHealth(const HealthConfig& config) {
       [this] { Unhealthy(); });
 }
 
+// Once: a container that is being stopped goes on failing its checks.
 void Monitor::Unhealthy() {
+  if (phase_ != Phase::kRunning) return;
   if (on_failure_ == "kill") Kill();
   if (on_failure_ == "stop") Stop(0, -1);
   if (on_failure_ != "restart") return;

@@ -83,8 +83,9 @@ Names OfFish(std::string_view verb) {
   static const std::string script = *CompletionScript("fish");
   std::string condition = "__fish_use_subcommand";
   if (!verb.empty()) condition = "__fish_seen_subcommand_from " + std::string(verb);
-  if (verb == "system check")
-    condition = "__fish_seen_subcommand_from system; and __fish_seen_subcommand_from check";
+  if (size_t space = verb.find(' '); space != std::string_view::npos)
+    condition = "__fish_seen_subcommand_from " + std::string(verb.substr(0, space)) +
+                "; and __fish_seen_subcommand_from " + std::string(verb.substr(space + 1));
   Names names;
   std::istringstream lines(script);
   for (std::string line; std::getline(lines, line);) {

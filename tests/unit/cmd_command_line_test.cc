@@ -102,7 +102,7 @@ TEST(CommandLine, Errors) {
       {{"system", "chekc"}, {"`wolffia system chekc`", "system check"}},
       {{"--rot", "/x", "ps"}, {"unknown flag: --rot", "--root"}},
       {{"images", "--fromat", "x"}, {"unknown flag: --fromat", "--format", "wolffia images --help"}},
-      {{"run", "-t", "img"}, {"unknown flag: -t", "podman and docker have it"}},
+      {{"run", "-m", "img"}, {"unknown flag: -m", "podman and docker have it"}},
       {{"run", "-it", "img"}, {"unknown flag: -t"}},
       {{"run", "--publish=80:80", "img"}, {"unknown flag: --publish", "podman and docker have it"}},
       {{"run", "--detach", "img"}, {"unknown flag: --detach (podman"}},
