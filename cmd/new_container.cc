@@ -14,6 +14,7 @@
 #include "cmd/run_flags.h"
 #include "engine/base/process.h"
 #include "engine/base/random.h"
+#include "engine/runtime/events.h"
 #include "engine/runtime/upper_choice.h"
 #include "storage/name_claim.h"
 
@@ -174,6 +175,7 @@ Result<NewContainer> MakeContainer(const Command& command, const NewContainerCom
     NewVolumes made = TRY(NewVolumes::Make(places, request.mounts, volumes));  // held until the record names them
     NewContainer container = TRY(containers.Create(record, built.spec, files, starts_now));
     made.Keep();
+    WriteContainerEvent(command.context, session.store, container.id, "create");
     return container;
   });
 }

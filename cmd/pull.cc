@@ -4,6 +4,7 @@
 #include "cmd/image_view.h"
 #include "cmd/progress.h"
 #include "cmd/verbs.h"
+#include "engine/runtime/events.h"
 #include "storage/layer_writer.h"
 
 namespace wolffia {
@@ -66,6 +67,7 @@ Result<int> PullVerb(const Command& command) {
     view.Finish();
     if (record) {
       PrintLine(record->config.hex());
+      WriteImageEvent(command.context, session.store, "pull", *record);
     } else {
       PrintError(record.error());
       code = kExitEngine;
@@ -83,8 +85,10 @@ Result<int> LoadVerb(const Command& command) {
   std::string input = given.Has("input") ? given.String("input") : "-";
   auto loaded = LoadArchive(command.context, session.settings, session.store, input, options);
   view.Finish();
-  for (const ImageRecord& record : TRY(std::move(loaded)))
+  for (const ImageRecord& record : TRY(std::move(loaded))) {
     PrintLine("Loaded image: " + (record.name.empty() ? record.config.str() : record.name));
+    WriteImageEvent(command.context, session.store, "loadfromarchive", record);
+  }
   return 0;
 }
 
@@ -109,7 +113,9 @@ Result<int> AcquireVerb(const Command& command) {
     if (record && !given.Bool("quiet"))
       PrintNotice("Using the built-in image " + record->name + " (" + why + ")");
   }
-  PrintLine(TRY(std::move(record)).config.hex());
+  const ImageRecord image = TRY(std::move(record));
+  WriteImageEvent(command.context, session.store, "pull", image);
+  PrintLine(image.config.hex());
   return 0;
 }
 

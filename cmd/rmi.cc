@@ -4,6 +4,7 @@
 #include "cmd/container_removal.h"
 #include "cmd/image_view.h"
 #include "cmd/verbs.h"
+#include "engine/runtime/events.h"
 #include "storage/gc.h"
 
 namespace wolffia {
@@ -47,8 +48,13 @@ class Removal {
     ImageStore images(session_.store);
     for (const ImageRecord& record : group.records) {
       TRY(images.RemoveName(record, false));
-      if (!record.name.empty()) PrintLine("Untagged: " + record.name);
+      if (record.name.empty()) continue;
+      PrintLine("Untagged: " + record.name);
+      WriteImageEvent(context_, session_.store, "untag", record);
     }
+    ImageRecord gone = group.records[0];
+    gone.name.clear();
+    WriteImageEvent(context_, session_.store, "remove", gone);
     PrintLine("Deleted: " + group.id().hex());
     return {};
   }
@@ -57,6 +63,7 @@ class Removal {
   Result<> Untag(const ImageRecord& record) {
     TRY(ImageStore(session_.store).RemoveName(record, false));
     PrintLine("Untagged: " + record.name);
+    WriteImageEvent(context_, session_.store, "untag", record);
     return {};
   }
 

@@ -1,6 +1,7 @@
 // wolffia tag.
 #include "cmd/image_view.h"
 #include "cmd/verbs.h"
+#include "engine/runtime/events.h"
 
 namespace wolffia {
 namespace {
@@ -24,6 +25,7 @@ Result<int> TagVerb(const Command& command) {
   for (std::string& name : names) {
     record.name = std::move(name);
     TRY(ImageStore(session.store).Save(record));
+    WriteImageEvent(command.context, session.store, "tag", record);
   }
   return 0;
 }

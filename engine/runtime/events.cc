@@ -81,6 +81,15 @@ void WriteEvent(const Store& store, const Event& event) {
   if (info.st_size >= kMaxJournal) Rotate(store.runroot_path());
 }
 
+void WriteImageEvent(const Context& context, const Store& store, std::string_view status,
+                     const ImageRecord& image) {
+  WriteEvent(store, {.time_ns = context.now(),
+                     .type = "image",
+                     .status = std::string(status),
+                     .id = image.config.hex(),
+                     .name = image.name});
+}
+
 void WriteContainerEvent(const Context& context, const Store& store, const std::string& id,
                          std::string_view status, std::map<std::string, std::string> attributes,
                          std::optional<int> exit_code) {

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "engine/base/context.h"
-#include "storage/store.h"
+#include "storage/image_store.h"
 
 namespace wolffia {
 
@@ -29,6 +29,9 @@ void WriteEvent(const Store& store, const Event& event);
 void WriteContainerEvent(const Context& context, const Store& store, const std::string& id,
                          std::string_view status, std::map<std::string, std::string> attributes = {},
                          std::optional<int> exit_code = {});
+
+void WriteImageEvent(const Context& context, const Store& store, std::string_view status,
+                     const ImageRecord& image);
 
 // One line of the journal, line feed and all.
 std::string SerializeEvent(const Event& event);

@@ -1,0 +1,82 @@
+# events: what is told of containers, images and volumes, how it is selected, and that nothing depends on it.
+
+setup_file() {
+  . "$BATS_TEST_DIRNAME/support.bash"
+  fresh_home "$(mktemp -d "${TMPDIR:-/tmp}/wolffia-e2e.XXXXXX")"
+  wolffia pull -q busybox >/dev/null 2>&1 || wolffia run --rm busybox true
+}
+teardown_file() { rm -rf "$WORLD"; }
+setup() {
+  . "$BATS_TEST_DIRNAME/support.bash"
+  rm -f "$XDG_RUNTIME_DIR"/wolffia/events.log*
+}
+teardown() {
+  wolffia rm --force --all >/dev/null 2>&1 || true
+  assert_clean
+}
+past() { wolffia events --stream=false "$@"; }
+
+@test "the life of a container, in podman's words" {
+  wolffia run --name web --label tier=front busybox sh -c 'exit 3' || [ $? = 3 ]
+  id=$(wolffia inspect -f '{{.Id}}' web)
+  wolffia rm web
+  [ "$(past --format '{{.Status}}' | grep -vx -e attach -e init | tr '\n' ' ')" = 'create start died remove ' ]
+  past | grep -E "^20[0-9-]{8} [0-9:.]+ \+0000 UTC container died $id \(image=[^,]*busybox[^,]*, name=web, tier=front\)\$"
+  past --filter event=died --format json | python3 -c 'import json,sys
+e = json.loads(sys.stdin.read())
+assert e["ContainerExitCode"] == 3 and e["Name"] == "web" and e["Type"] == "container" and e["Attributes"]["tier"] == "front", e'
+  [ "$(past --filter event=die --filter event=create --format '{{.Status}} {{.ID}}')" = "create $id"$'\n'"died $id" ]
+  [ "$(past --no-trunc=false --filter event=create --format '{{.ID}}')" = "${id:0:12}" ]
+  [ "$(past --filter label=tier=front --filter container=web | wc -l)" = "$(past | grep -c name=web)" ]
+  [ -z "$(past --filter label=tier=back)" ]
+}
+
+@test "images and volumes" {
+  wolffia tag busybox other:1
+  wolffia rmi other:1
+  wolffia volume create data
+  wolffia volume rm data
+  [ "$(past --filter type=image --format '{{.Status}} {{.Name}}')" = $'tag localhost/other:1\nuntag localhost/other:1' ]
+  [ "$(past --filter volume=data --format '{{.Status}}')" = $'create\nremove' ]
+}
+
+@test "a stream begins now, --since before, and --until ends it" {
+  wolffia run --name early busybox true
+  timeout 20 wolffia events --filter event=create >"$WORLD/stream" 3>&- &
+  timeout 20 wolffia events --since 1h --filter event=create >"$WORLD/since" 3>&- &
+  for i in $(seq 100); do [ -s "$WORLD/since" ] && break; sleep 0.05; done
+  sleep 0.3
+  wolffia run --name late busybox true
+  for i in $(seq 100); do grep -q late "$WORLD/stream" && grep -q late "$WORLD/since" && break; sleep 0.05; done
+  kill %1 %2
+  [ "$(grep -c . "$WORLD/stream")" = 1 ]
+  [ "$(grep -o 'name=[a-z]*' "$WORLD/since" | tr '\n' ' ')" = 'name=early name=late ' ]
+  timeout 10 wolffia events --until 1s --filter event=create >"$WORLD/until"
+  [ "$(grep -c . "$WORLD/until")" = 2 ]
+  [ -z "$(wolffia events --until 2020-01-01)" ]
+}
+
+@test "nothing depends on the journal" {
+  rm -rf "$XDG_RUNTIME_DIR"/wolffia/events.log
+  mkdir "$XDG_RUNTIME_DIR"/wolffia/events.log
+  wolffia run --rm busybox true
+  rmdir "$XDG_RUNTIME_DIR"/wolffia/events.log
+  printf 'not json\n{"time":1}\n' >"$XDG_RUNTIME_DIR"/wolffia/events.log
+  wolffia run --name a busybox true
+  [ "$(past --filter event=create | wc -l)" = 1 ]
+}
+
+@test "what is wrong is said" {
+  run wolffia events --filter bogus=1
+  assert_status 125
+  assert_output_has 'invalid argument "bogus=1"'
+  run wolffia events --filter bogus
+  assert_status 125
+  run wolffia events --since someday
+  assert_status 125
+  assert_output_has '--since'
+  run wolffia events --format '{{.Nosuch}}'
+  assert_status 125
+  run wolffia events --format '{{.ID'
+  assert_status 125
+}
