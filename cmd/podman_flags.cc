@@ -28,13 +28,28 @@ constexpr std::string_view kCpFlags = " extract pause ";
 constexpr std::string_view kImportFlags = " signature-policy ";
 constexpr std::string_view kInfoFlags = " D debug ";
 
+constexpr std::string_view kVolumeRmFlags = " t time ";
+constexpr std::string_view kSecretCreateFlags = " driver-opts ";
+constexpr std::string_view kSecretInspectFlags = " showsecret ";
+
 struct VerbFlags {
   std::string_view verb, flags;
 };
 constexpr VerbFlags kFlags[] = {
-    {"run", kRunFlags},   {"create", kRunFlags},    {"ps", kPsFlags},
-    {"pull", kPullFlags}, {"images", kImagesFlags}, {"rm", kRmFlags},       {"rmi", kRmiFlags},
-    {"info", kInfoFlags}, {"logs", kLogsFlags},     {"cp", kCpFlags},       {"import", kImportFlags},
+    {"run", kRunFlags},
+    {"create", kRunFlags},
+    {"ps", kPsFlags},
+    {"pull", kPullFlags},
+    {"images", kImagesFlags},
+    {"rm", kRmFlags},
+    {"rmi", kRmiFlags},
+    {"info", kInfoFlags},
+    {"logs", kLogsFlags},
+    {"cp", kCpFlags},
+    {"import", kImportFlags},
+    {"volume rm", kVolumeRmFlags},
+    {"secret create", kSecretCreateFlags},
+    {"secret inspect", kSecretInspectFlags},
 };
 
 // Whole words of a list that begins and ends with a space.

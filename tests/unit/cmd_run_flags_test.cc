@@ -118,7 +118,7 @@ TEST(RunFlags, Errors) {
       {{"--shm-size=big", "img"}, "--shm-size"},
       {{"-l", "=v", "img"}, "--label =v: the key is empty"},
       {{"-v", "nocolon", "img"}, "nocolon"},
-      {{"--mount", "type=volume,target=/x", "img"}, "--mount"},
+      {{"--mount", "type=devpts,target=/x", "img"}, "--mount"},
       {{"--tmpfs", "relative", "img"}, "--tmpfs"},
   };
   for (const Case& c : cases) {
@@ -126,6 +126,21 @@ TEST(RunFlags, Errors) {
     ASSERT_FALSE(request) << testing::PrintToString(c.words);
     EXPECT_THAT(request.error().what, HasSubstr(c.contains));
   }
+}
+
+TEST(RunFlags, VolumesAndSecrets) {
+  auto request = Read({"--secret=s", "--secret", "source=t,type=env,target=TOP",
+                       "--secret=u,target=/etc/k,uid=1,gid=2,mode=0400", "--volumes-from=a:ro,z",
+                       "--volumes-from", "b", "--image-volume=bind", "img"});
+  ASSERT_TRUE(request) << request.error().what;
+  const VolumeFlags& flags = request->volumes;
+  ASSERT_EQ(flags.secrets.size(), 3U);
+  EXPECT_EQ(flags.secrets[0], (SecretUse{.name = "s", .id = "", .target = "s"}));
+  EXPECT_EQ(flags.secrets[1], (SecretUse{.name = "t", .id = "", .as_env = true, .target = "TOP"}));
+  EXPECT_EQ(flags.secrets[2],
+            (SecretUse{.name = "u", .id = "", .target = "/etc/k", .uid = 1, .gid = 2, .mode = 0400}));
+  EXPECT_EQ(flags.from, (std::vector<std::string>{"a:ro,z", "b"}));
+  EXPECT_EQ(flags.image_volumes, "anonymous");
 }
 
 TEST(RunFlags, StorageOptions) {

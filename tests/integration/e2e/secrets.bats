@@ -84,6 +84,10 @@ s"
   assert_output_is "TOP=$VALUE"
   run wolffia run --rm --secret s,type=env busybox sh -c 'echo $s'
   assert_output_is "$VALUE"
+  wolffia run -d --name c --secret s --secret s,type=env,target=TOP busybox sleep 100 >/dev/null
+  run wolffia exec c sh -c 'echo $TOP; cat /run/secrets/s'
+  assert_output_is "$VALUE
+$VALUE"
 }
 
 @test "it is nowhere but in its own two files" {
