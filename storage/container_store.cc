@@ -237,13 +237,13 @@ Result<NewContainer> ContainerStore::Create(ContainerRecord record, const Runtim
   return NewContainer{record.id, DirectoryOf(record.id), std::move(*made)};
 }
 
-Result<std::optional<NewContainer>> ContainerStore::Take(const std::string& id) const {
+Result<std::optional<NewContainer>> ContainerStore::Take(const std::string& id, bool starts_now) const {
   auto lock = FileLock::TryAcquire(store_.root(), PathOf(id) + "/lock");
   if (!lock && lock.error().os_errno == ENOENT) return NoSuchContainer(id);
   auto taken = TRY(std::move(lock));
   if (!taken) return std::optional<NewContainer>();
   ContainerRecord record = TRY(ReadContainer(store_, PathOf(id)));
-  if (record.auto_remove) TRY(MarkForRemoval(store_, id));
+  if (record.auto_remove && starts_now) TRY(MarkForRemoval(store_, id));
   return std::optional<NewContainer>(NewContainer{id, DirectoryOf(id), std::move(*taken)});
 }
 

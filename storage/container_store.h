@@ -124,8 +124,9 @@ class ContainerStore {
   Result<NewContainer> Create(ContainerRecord record, const RuntimeSpec& spec,
                               const ContainerFiles& files = {}, bool starts_now = true) const;
 
-  // Takes the lock of a container that does not run, to start it; nullopt if it runs.
-  Result<std::optional<NewContainer>> Take(const std::string& id) const;
+  // Takes the lock of a container that does not run, to start it (or not, `starts_now`: then an auto-remove
+  // one is not marked); nullopt if it runs.
+  Result<std::optional<NewContainer>> Take(const std::string& id, bool starts_now = true) const;
 
   Result<std::vector<ContainerStatus>> List() const;  // newest first; takes no lock
   Result<ContainerStatus> Get(const std::string& id) const;

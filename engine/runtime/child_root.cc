@@ -136,6 +136,11 @@ StepOutcome Do(ChildState&, const step::GiveOwner& s) {
 }
 
 StepOutcome Do(ChildState&, const step::MountOverlay& s) {
+  if (!s.stale_mark.empty()) {
+    Scoped mark{open(s.stale_mark.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    if (mark.fd >= 0) unlinkat(mark.fd, "dirty", 0);
+    rmdir(s.stale_mark.c_str());
+  }
   return Check(mount("overlay", s.target.c_str(), "overlay", 0, s.options.c_str()));
 }
 

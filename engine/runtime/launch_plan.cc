@@ -197,8 +197,11 @@ class Builder {
       const std::string upper = root_.memory ? "work/upper" : "upper",
                         work = root_.memory ? "work/work" : "work";
       if (root_.fresh_upper) Add(step::GiveOwner{upper, root_.root_mode, root_.root_uid, root_.root_gid});
-      Add(step::MountOverlay{"merged", "lowerdir=lower,upperdir=" + upper + ",workdir=" + work +
-                                           ",userxattr" + (root_.volatile_upper ? ",volatile" : "")});
+      Add(step::MountOverlay{
+          "merged",
+          "lowerdir=lower,upperdir=" + upper + ",workdir=" + work + ",userxattr" +
+              (root_.volatile_upper ? ",volatile" : ""),
+          root_.volatile_upper && !root_.fresh_upper ? work + "/work/incompat/volatile" : ""});
     }
     Add(step::OpenRoot{"merged"});
   }
@@ -206,7 +209,7 @@ class Builder {
   // While /dev/pts is as the mounts made it, and the root still has a descriptor.
   void Streams() {
     const SpecUser& user = spec_.process.user;
-    if (spec_.process.terminal)
+    if (spec_.process.terminal && !options_.hold)
       Add(step::OpenTerminal{user.uid, TerminalGroup(plan_.maps, user.gid), options_.rows, options_.columns,
                              true});
     else

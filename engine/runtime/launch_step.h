@@ -74,6 +74,10 @@ struct GiveOwner {  // the upper directory's inode is the root directory that th
 };
 struct MountOverlay {
   std::string target, options;
+  // The kernel's mark of an earlier volatile mount, which would refuse this one; empty: there is none. It
+  // stands for what a crash of the host may have lost, and no container for which nothing is synced survives
+  // that.
+  std::string stale_mark;
 };
 struct AttachRootfs {  // --rootfs: a host directory, opened before, is the root
   int slot = 0;

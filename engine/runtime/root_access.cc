@@ -21,7 +21,7 @@
 namespace wolffia {
 namespace {
 
-constexpr int kPatienceMs = 10'000, kPauseMs = 20;
+constexpr int kPatienceMs = 10'000, kPauseMs = 20, kEndMs = 200;
 constexpr size_t kMaxAnswer = 48 << 10;
 
 // The last words of the work: "+" and its answer, or its error.
@@ -40,7 +40,14 @@ std::string EncodeOutcome(const Result<std::string>& result) {
 // User and mount namespace of the container's first process, in one call where the kernel has it (5.8).
 Result<> Join(int init, pid_t pid) {
   if (setns(init, CLONE_NEWUSER | CLONE_NEWNS) == 0) return {};
-  if (errno != EINVAL) return FailErrno("enter the container's namespaces");
+  if (errno != EINVAL) {
+    // A process that is about to end is refused (EPERM) a moment before its descriptor says so.
+    const int os_errno = errno;
+    pollfd ends{init, POLLIN, 0};
+    if (os_errno == ESRCH || poll(&ends, 1, kEndMs) > 0)
+      return Fail(Code::kBusy, "the container has ended meanwhile: container state improper");
+    return FailErrno("enter the container's namespaces", os_errno);
+  }
   // The user namespace first: only its root may join the other. Both are opened before either is joined.
   const std::string ns = "/proc/" + std::to_string(pid) + "/ns/";
   Fd user = TRY(Open(ns + "user", O_RDONLY)), mounts = TRY(Open(ns + "mnt", O_RDONLY));
@@ -118,7 +125,7 @@ Result<std::optional<RootAccess>> RootAccess::Impl::Try(const Context& context, 
       return std::nullopt;
     TRY(std::move(asked));
   } else {
-    auto taken = TRY(ContainerStore(store).Take(status.record.id));
+    auto taken = TRY(ContainerStore(store).Take(status.record.id, false));
     if (!taken) return std::nullopt;
     MonitorStart start{.mode = StartMode::kRootOnly, .keep_signals = true};
     impl->monitor = TRY(MonitorClient::Start(context, store, std::move(*taken), start));
