@@ -143,6 +143,7 @@ void LogWriter::Append(std::array<iovec, 4> parts, size_t text) {
   char* buffer = buffer_->data();
   if (total > kBuffer || buffer == nullptr) return WriteParts(parts, text);
   for (const iovec& part : parts) {
+    if (part.iov_len == 0) continue;
     memcpy(buffer + used_, part.iov_base, part.iov_len);
     used_ += part.iov_len;
   }

@@ -1,0 +1,1 @@
+wolffia_fuzz(log_record LINK wolffia_logs)
