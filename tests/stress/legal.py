@@ -7,9 +7,9 @@ import re
 
 GONE = r'no such container|no container with name or ID "[^"]*" found|container "[^"]*" does not exist'
 STATE = r"container state improper"
-IN_USE = r"is already in use"
+IN_USE = r'is already in use|has the name "[^"]*" already'
 RUNS = r"cannot be removed without force|running or paused containers cannot be removed"
-DIED = r"monitor (has )?(ended|died|gone)|was killed"  # kill -9 of the monitor, by us
+DIED = r"monitor (of container \S+ )?(has )?(ended|died|gone)|was killed"  # kill -9 of the monitor, by us
 NO_OUTPUT = r"^$"
 
 # verb -> exit code -> pattern of its last line on standard error; None: anything.
@@ -34,7 +34,7 @@ LEGAL = {
     "cp out": {0: None, 125: f"{GONE}|{DIED}|{STATE}|could not be found on container"},
     "diff": {0: None, 125: f"{GONE}|{DIED}|{STATE}"},
     "wait": {0: None, 125: f"{GONE}|{DIED}"},
-    "attach": {0: None, 3: None, 137: None, 143: None, 125: f"{GONE}|{STATE}|{DIED}"},
+    "attach": {0: None, 3: None, 137: None, 143: None, 125: f"{GONE}|{DIED}|only attach to running"},
     "top": {0: None, 125: f"{GONE}|{STATE}|{DIED}|only be used on running"},
     "init": {0: None, 125: f"{GONE}|{STATE}|{DIED}"},
     "inspect": {0: None, 125: r"no such (object|container)"},
