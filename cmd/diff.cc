@@ -35,8 +35,14 @@ Result<std::string> TypedOrLatest(const Command& command, const ContainerStore& 
   return all.front().record.id;
 }
 
-std::set<std::string> MountPoints(const RuntimeSpec& spec) {
+// Those of the spec, and the places of secrets, which are not in it.
+std::set<std::string> MountPoints(const RuntimeSpec& spec, const ContainerRecord& record) {
   std::set<std::string> points;
+  for (const SecretUse& secret : record.secrets)
+    if (!secret.as_env) {
+      points.insert("/run/secrets");
+      if (secret.target.starts_with('/')) points.insert(secret.target);
+    }
   for (const SpecMount& mount : spec.mounts) {
     std::string path = mount.destination;
     while (path.size() > 1 && path.ends_with('/')) path.pop_back();
@@ -78,7 +84,7 @@ Result<std::vector<ChangedPath>> ChangesOfContainer(const Command& command, cons
   const std::string directory = ContainerStore(store).DirectoryOf(record.id);
   const std::string json = TRY(ReadFile(directory + "/spec.json", kMaxSpecBytes));
   const RuntimeSpec spec = TRY_WITH(RuntimeSpec::Parse(json), "spec.json of the container");
-  const std::set<std::string> made_for = MountPoints(spec);
+  const std::set<std::string> made_for = MountPoints(spec, record);
   const Lower lower = TRY(ImageStore(store).OpenLower(record.chain, record.diff_ids));
   Fd own = TRY(OpenDirectory(AT_FDCWD, directory));
   RootAccess access = TRY(RootAccess::Open(command.context, store, status));

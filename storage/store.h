@@ -4,11 +4,14 @@
 //   format                      version of this layout
 //   blobs/sha256/<hex>          manifests, configs, and layers as uncompressed tars
 //   index/<hex>.layer.idx       derived: a layer's index, by diff-id
-//   index/<hex>.idx             derived: a chain's index, by chain-id (which is the diff-id of a chain of one
-//   layer) images/<name>.json          tags: one small file each, replaced by rename containers/<id>/
-//   config.json spec.json upper/ work/ merged/ lower/ started.json exit.json lock names/<name>/<id> unique
-//   claim on a container name (name_claim.h) volumes/<name>/             data/ meta.json tmp/ everything
-//   unfinished (staging.h lists what may be there)
+//   index/<hex>.idx             derived: a chain's index, by chain-id (the diff-id of a chain of one layer)
+//   images/<name>.json          tags: one small file each, replaced by rename
+//   containers/<id>/            config.json spec.json upper/ work/ merged/ lower/ started.json exit.json
+//                               lock secrets/ (its copies) overlay/ (volumes with changes of their own)
+//   names/<name>/<id>           unique claim on a container name (name_claim.h)
+//   volumes/<name>/             data/ meta.json lock (volume_store.h)
+//   secrets/<name>/             data meta.json (secret_store.h)
+//   tmp/                        everything unfinished (staging.h lists what may be there)
 //
 // 1. An object exists if and only if its final name exists. Unfinished work lives in tmp/ under a held lock;
 // whoever

@@ -182,6 +182,18 @@ more"
   [ "$(cat "$WORLD/race.1")" = "$(ls "$WORLD/root/bin" | wc -l)" ]
 }
 
+@test "what a killed command left of a volume is removed, whoever its files belong to" {
+  local staged=$STORE/tmp/0123456789abcdef
+  for name in "$staged" "$staged.old"; do
+    mkdir "$WORLD/left"
+    wolffia run --rm -v "$WORLD/left:/l" "$IMAGE" sh -c 'mkdir /l/d && touch /l/d/f && chown -R 33:33 /l/d && chmod 700 /l/d'
+    mv "$WORLD/left" "$name"
+  done
+  touch "$staged.lock"
+  wolffia ps >/dev/null
+  [ -z "$(ls "$STORE/tmp")" ]
+}
+
 @test "create, ls, inspect, rm, exists and prune" {
   run wolffia volume create v --label a=b
   assert_output_is v
