@@ -159,6 +159,7 @@ Result<std::unique_ptr<RunningContainer>> RunningContainer::Prepare(const Contex
   running->proc_ = TRY(launcher.AwaitReady());
   if (running->proc_) running->server_.FollowClients(TRY(running->proc_.Duplicate()));
   running->user_namespace_ = launcher.TakeUserNamespace();
+  running->mount_namespace_ = launcher.mount_namespace();
   return running;
 }
 

@@ -38,6 +38,7 @@ class RunningContainer {
   // The container has ended. Nobody writes to its upper afterwards.
   void StopServer() { server_.Stop(); }
   int user_namespace() const { return user_namespace_.get(); }
+  const MountNamespace& mount_namespace() const { return mount_namespace_; }
   int proc() const { return proc_.get(); }  // of the container, O_PATH; -1 if it has none
   ContainerStreams& streams() { return streams_; }
 
@@ -50,6 +51,7 @@ class RunningContainer {
   std::unique_ptr<Pending> pending_;
   Child child_;
   Fd user_namespace_, proc_;
+  MountNamespace mount_namespace_;
   ContainerStreams streams_;
 };
 

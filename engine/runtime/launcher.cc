@@ -52,6 +52,7 @@ Result<Launcher> Launcher::Begin(const LaunchPlan& plan, const HostFacts& host) 
   if (!plan.join) launcher.maps_ = TRY(IdMapWriter::Start(pid, plan.maps, host));
   // Now, because the child soon changes its ids and then may not be looked at.
   launcher.user_namespace_ = TRY(Open("/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY));
+  launcher.mount_namespace_ = MountNamespaceOf(pid);
   return launcher;
 }
 

@@ -9,6 +9,7 @@
 #include "engine/base/socket.h"
 #include "engine/runtime/id_map_writer.h"
 #include "engine/runtime/launch_child.h"
+#include "engine/runtime/stragglers.h"
 
 namespace wolffia {
 
@@ -35,6 +36,7 @@ class Launcher {
   const Child& child() const { return child_; }
   Child TakeChild() { return std::move(child_); }
   Fd TakeUserNamespace() { return std::move(user_namespace_); }
+  const MountNamespace& mount_namespace() const { return mount_namespace_; }
 
  private:
   Launcher() = default;
@@ -45,6 +47,7 @@ class Launcher {
   Child child_;
   Fd socket_;
   Fd user_namespace_;
+  MountNamespace mount_namespace_;
   IdMapWriter maps_;
 };
 

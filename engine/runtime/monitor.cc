@@ -100,6 +100,7 @@ void Monitor::ReadRecord(const ContainerRecord& record) {
   stop_signal_ = ParseSignal(record.stop_signal).value_or(SIGTERM);
   stop_timeout_ = record.stop_timeout;
   timeout_ = record.timeout;
+  own_pids_ = record.pid_mode.empty() || record.pid_mode == "private";
   policy_ = {record.restart_policy, record.restart_retries};
 }
 
@@ -161,6 +162,7 @@ void Monitor::Ended() {
   auto status = running_->Wait();
   exit_code_ = status ? status->ShellCode() : 125;
   ended_ = true;
+  if (!own_pids_) KillStragglers(running_->mount_namespace());
   if (!pump_) return Over();
   input_->CloseTarget();
   pump_->Abandon();

@@ -31,6 +31,9 @@ void Monitor::Handle(ClientId client, ControlMessage message, std::vector<Fd> fd
   if (auto* signal = std::get_if<SignalRequest>(&message)) return answer(Signal(signal->signal), Done{});
   if (auto* pause = std::get_if<PauseRequest>(&message)) return answer(Pause(pause->pause), Done{});
   if (auto* stop = std::get_if<StopRequest>(&message)) {
+    // Whoever wants it started again has lost.
+    for (ClientId other : std::exchange(restart_askers_, {}))
+      server_->Send(other, Failed{{Code::kBusy, 0, "the container was stopped meanwhile"}});
     stop_askers_.push_back(client);
     return Stop(stop->signal, stop->timeout_ms);
   }

@@ -70,6 +70,7 @@ class Monitor {
   bool auto_remove_ = false, tty_ = false, stdin_open_ = false, stdin_once_ = false;
   int stop_signal_ = 15, stop_timeout_ = 10, timeout_ = 0;
   RestartPolicy policy_;
+  bool own_pids_ = true;  // a pid namespace of its own
 
   StartMode mode_ = StartMode::kRun;
   TerminalSize size_;
