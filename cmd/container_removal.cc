@@ -9,6 +9,9 @@
 #include <cstdlib>
 
 #include "cmd/session.h"
+#include "cmd/volume_removal.h"
+#include "engine/runtime/control_client.h"
+#include "engine/runtime/events.h"
 #include "engine/runtime/remove_tree.h"
 #include "storage/staging.h"
 
@@ -39,27 +42,55 @@ Result<> KillInit(const StartedRecord& started) {
   return {};
 }
 
-Result<> Kill(const Store& store, const std::string& id) {
+Result<> AwaitEnd(const Store& store, const std::string& id) {
   ContainerStore containers(store);
   for (int waited = 0; waited < kKillTimeoutMs; waited += kPollMs) {
-    ContainerStatus status = TRY(containers.Get(id));
-    if (status.state != ContainerState::kRunning) return {};
-    // Without started.json it is just being started: try again when it is.
-    if (status.started && !status.exited && waited % 1000 == 0) TRY(KillInit(*status.started));
+    auto status = containers.Get(id);
+    if (!status && status.error().code == Code::kNotFound) return {};
+    if (TRY(std::move(status)).phase == Phase::kNone) return {};
     poll(nullptr, 0, kPollMs);
   }
   return Fail(Code::kBusy,
               "container " + id.substr(0, 12) + " was killed and has not ended after 10 seconds");
 }
 
-}  // namespace
+// Through its monitor; where that does not answer, by the pid that it wrote down.
+Result<> StopForRemoval(const Store& store, const std::string& id, int64_t timeout_ms) {
+  ContainerStatus status = TRY(ContainerStore(store).Get(id));
+  if (status.phase == Phase::kNone) return {};
+  auto client = ControlClient::Connect(store, status);
+  auto stopped = client ? client->Ask(StopRequest{.timeout_ms = timeout_ms, .final = true})
+                        : std::unexpected(client.error());
+  if (!stopped && stopped.error().code != Code::kBusy) {
+    status = TRY(ContainerStore(store).Get(id));
+    if (status.phase != Phase::kNone && status.started) TRY(KillInit(*status.started));
+  }
+  return AwaitEnd(store, id);
+}
 
-Result<> RemoveContainer(const Context& context, const Store& store, const std::string& id, bool force) {
+void TellRemoved(const Context& context, const Store& store, const ContainerRecord& record) {
+  Event event{.time_ns = context.now(), .status = "remove", .id = record.id, .name = record.name};
+  event.image = record.image_name;
+  event.attributes = record.labels;
+  WriteEvent(store, event);
+}
+
+void RemoveVolumesOf(const Context& context, const Store& store, const ContainerRecord& record) {
+  for (const VolumeUse& use : record.volumes) {
+    if (!use.anonymous) continue;
+    auto removed = RemoveVolume(context, store, use.name);  // another container may use it: then it stays
+    if (!removed && removed.error().code != Code::kNotFound && removed.error().code != Code::kBusy)
+      context.Warn("volume " + use.name + " could not be removed: " + removed.error().what);
+  }
+}
+
+Result<> RemoveFiles(const Context& context, const Store& store, const std::string& id,
+                     const RemoveOptions& options) {
   ContainerStore containers(store);
   std::string left_over;
   auto removed = containers.Remove(id, &left_over);
-  if (!removed && removed.error().code == Code::kBusy && force) {
-    TRY(Kill(store, id));
+  if (!removed && removed.error().code == Code::kBusy && options.force) {
+    TRY(StopForRemoval(store, id, options.timeout_ms));
     removed = containers.Remove(id, &left_over);
   }
   if (removed || removed.error().code != Code::kDenied || left_over.empty()) return removed;
@@ -67,6 +98,19 @@ Result<> RemoveContainer(const Context& context, const Store& store, const std::
   auto again = containers.Remove(id);
   if (!again && again.error().code == Code::kNotFound) return {};  // its name went with the first attempt
   return again;
+}
+
+}  // namespace
+
+Result<> RemoveContainer(const Context& context, const Store& store, const std::string& id,
+                         const RemoveOptions& options) {
+  auto status = ContainerStore(store).Get(id);
+  TRY(RemoveFiles(context, store, id, options));
+  if (!status) return {};
+  // Its monitor says so, of one that is removed when it ends.
+  if (!status->record.auto_remove) TellRemoved(context, store, status->record);
+  if (options.volumes || status->record.auto_remove) RemoveVolumesOf(context, store, status->record);
+  return {};
 }
 
 int RemovalExitCode(const Error& error) {

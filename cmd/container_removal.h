@@ -9,8 +9,19 @@
 
 namespace wolffia {
 
-// kBusy if it runs and `force` is not set. kNotFound if it is gone.
-Result<> RemoveContainer(const Context& context, const Store& store, const std::string& id, bool force);
+struct RemoveOptions {
+  bool force = false;      // one that runs is stopped first
+  int64_t timeout_ms = 0;  // ... with so much time before SIGKILL; -1: its own, INT64_MAX: for ever
+  bool volumes = false;    // its anonymous volumes go too; always those of one that is removed when it ends
+};
+
+// kBusy if it runs and is not to be stopped. kNotFound if it is gone.
+Result<> RemoveContainer(const Context& context, const Store& store, const std::string& id,
+                         const RemoveOptions& options);
+inline Result<> RemoveContainer(const Context& context, const Store& store, const std::string& id,
+                                bool force) {
+  return RemoveContainer(context, store, id, RemoveOptions{.force = force});
+}
 
 // Finishes what killed processes left half-done. Cheap when there is nothing; a failure is only logged,
 // because it is not what the user asked for.

@@ -5,10 +5,9 @@ namespace wolffia {
 
 std::span<const VerbEntry> LifecycleEntries() {
   static constexpr VerbEntry kEntries[] = {
-      {"run", RunVerb},
-      {"create", CreateVerb},
-      {"start", StartVerb},
-      {"rm", RmVerb},
+      {"run", RunVerb},         {"create", CreateVerb}, {"init", InitVerb},       {"start", StartVerb},
+      {"stop", StopVerb},       {"kill", KillVerb},     {"restart", RestartVerb}, {"pause", PauseVerb},
+      {"unpause", UnpauseVerb}, {"wait", WaitVerb},     {"rm", RmVerb},
   };
   return kEntries;
 }

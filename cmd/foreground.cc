@@ -1,10 +1,9 @@
 #include "cmd/foreground.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "cmd/container_removal.h"
+#include "cmd/running_container.h"
 
 namespace wolffia {
 namespace {
@@ -30,14 +29,14 @@ AttachOptions ForegroundOptions(const TerminalFlags& flags, bool interactive) {
     options.output = has("stdout") || has("STDOUT");
     options.errors = has("stderr") || has("STDERR");
   }
-  if (options.tty && options.stdin_open && isatty(STDIN_FILENO) == 0)
-    PrintNotice("The input device is not a TTY. The --tty and --interactive flags might not work properly");
+  WarnWithoutTerminal(options.tty, options.stdin_open);
   return options;
 }
 
 Result<StartedContainer> StartMonitor(const Context& context, const Store& store, NewContainer container,
-                                      const std::optional<AttachOptions>& options) {
+                                      const std::optional<AttachOptions>& options, StartMode mode) {
   MonitorStart start;
+  start.mode = mode;
   std::optional<AttachStreams> streams;
   if (options) {
     streams = TRY(AttachStreams::Make(*options));
@@ -73,6 +72,7 @@ Result<int> AttachTo(const Store& store, const ContainerStatus& status, const At
   ControlClient client = TRY(ControlClient::Connect(store, status));
   AttachStreams streams = TRY(AttachStreams::Make(with_notice));
   TRY(client.Ask(streams.request(), streams.theirs()));
+  if (status.phase == Phase::kInitialized) TRY(client.Ask(GoRequest{}));
   return CodeOf(PumpAttached(client, std::move(streams), with_notice));
 }
 

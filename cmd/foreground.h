@@ -19,14 +19,15 @@ struct StartedContainer {
   std::optional<AttachStreams> streams;
 };
 Result<StartedContainer> StartMonitor(const Context& context, const Store& store, NewContainer container,
-                                      const std::optional<AttachOptions>& options);
+                                      const std::optional<AttachOptions>& options,
+                                      StartMode mode = StartMode::kRun);
 
 // The exit code of a container that was started in the foreground, 0 if it was left by the detach keys. One
 // that is removed when it ends is gone afterwards.
 Result<int> AwaitContainer(const Command& command, const Store& store, StartedContainer started,
                            const AttachOptions& options, const std::string& id, bool auto_remove);
 
-// The exit code of a container that ran already.
+// The exit code of a container that has a monitor already; one that is only initialized begins.
 Result<int> AttachTo(const Store& store, const ContainerStatus& status, const AttachOptions& options);
 
 // The error of a start: printed, and turned into an exit code, where it is the command's fault (126, 127).

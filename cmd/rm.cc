@@ -1,48 +1,63 @@
 // wolffia rm.
+#include <poll.h>
+
 #include <algorithm>
 
+#include "cmd/container_control.h"
 #include "cmd/container_removal.h"
 #include "cmd/verbs.h"
 
 namespace wolffia {
 namespace {
 
-Result<> RemoveOne(const Command& command, const Session& session, const std::string& typed) {
-  ContainerStore containers(session.store);
-  bool force = command.options().Bool("force");
-  bool ignore = force || command.options().Bool("ignore");
-  auto id = containers.Lookup(typed);
-  if (!id) {
-    if (id.error().code == Code::kNotFound && ignore) return {};
-    return std::unexpected(id.error());
+constexpr int kPatienceMs = 10'000, kPauseMs = 20;
+
+// A copy that holds its root takes a moment; nobody wants to be told of it.
+void AwaitCopies(const Store& store, const std::string& id) {
+  for (int waited = 0; waited < kPatienceMs; waited += kPauseMs) {
+    auto status = ContainerStore(store).Get(id);
+    if (!status || status->phase != Phase::kMounted) return;
+    poll(nullptr, 0, kPauseMs);
   }
-  auto removed = RemoveContainer(command.context, session.store, *id, force);
-  if (!removed && removed.error().code == Code::kBusy && !force)
-    return Fail(Code::kBusy,
-                "cannot remove container " + *id +
-                    " as it is running - running or paused containers cannot be removed without force");
-  if (!removed && !(removed.error().code == Code::kNotFound && ignore)) return removed;
-  PrintLine(typed);
-  return {};
+}
+
+Result<> RemoveOne(const Command& command, const Store& store, const ContainerStatus& status) {
+  const bool force = command.options().Bool("force");
+  RemoveOptions options{.force = force, .volumes = command.options().Bool("volumes")};
+  if (command.options().Has("time")) options.timeout_ms = TimeOption(command);
+  if (status.phase == Phase::kMounted && !force) AwaitCopies(store, status.record.id);
+  auto removed = RemoveContainer(command.context, store, status.record.id, options);
+  if (removed) return {};
+  if (removed.error().code == Code::kNotFound && (force || command.options().Bool("ignore"))) return {};
+  if (removed.error().code != Code::kBusy || force) return removed;
+  return ImproperState(
+      status, "cannot remove container " + status.record.id +
+                  " as it is running - running or paused containers cannot be removed without force");
 }
 
 }  // namespace
 
 Result<int> RmVerb(const Command& command) {
-  std::vector<std::string> typed = command.line.arguments;
-  bool all = command.options().Bool("all");
-  if (all && !typed.empty()) return Fail(Code::kInvalid, "--all takes no container names");
-  if (!all && typed.empty() && !command.options().Bool("ignore"))
-    return Fail(Code::kInvalid, "a container's name or id is missing\nSee 'wolffia rm --help'");
+  const OptionValues& options = command.options();
+  const bool ignore = options.Bool("force") || options.Bool("ignore");
+  if (options.Has("time") && !options.Bool("force"))
+    return Fail(Code::kInvalid, "--force option must be specified to use the --time option");
   Session session = TRY(OpenSession(command, Registries::kSkip));
   SweepContainers(command.context, session.store);
-  if (all)
-    for (const ContainerStatus& status : TRY(ContainerStore(session.store).List()))
-      typed.push_back(status.record.id);
+  auto containers =
+      SelectContainers(command, session.store, {.ignore = ignore, .any = options.Bool("ignore")});
+  if (!containers) {
+    if (containers.error().code != Code::kNotFound) return std::unexpected(std::move(containers.error()));
+    PrintError(containers.error());
+    return RemovalExitCode(containers.error());
+  }
   int code = 0;
-  for (const std::string& name : typed) {
-    auto removed = RemoveOne(command, session, name);
-    if (removed) continue;
+  for (const ChosenOne& one : *containers) {
+    auto removed = RemoveOne(command, session.store, one.status);
+    if (removed) {
+      PrintLine(one.typed);
+      continue;
+    }
     PrintError(removed.error());
     code = std::max(code, RemovalExitCode(removed.error()));
   }

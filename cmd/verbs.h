@@ -7,7 +7,14 @@ namespace wolffia {
 
 Result<int> RunVerb(const Command& command);
 Result<int> CreateVerb(const Command& command);
+Result<int> InitVerb(const Command& command);
 Result<int> StartVerb(const Command& command);
+Result<int> StopVerb(const Command& command);
+Result<int> KillVerb(const Command& command);
+Result<int> RestartVerb(const Command& command);
+Result<int> PauseVerb(const Command& command);
+Result<int> UnpauseVerb(const Command& command);
+Result<int> WaitVerb(const Command& command);
 Result<int> PsVerb(const Command& command);
 Result<int> RmVerb(const Command& command);
 Result<int> InspectVerb(const Command& command);

@@ -11,7 +11,7 @@ namespace wolffia {
 class ContainerWaiter {
  public:
   static Result<ContainerWaiter> Open(const Store& store, const std::string& id);
-  int fd() const { return inotify_.get(); }
+  int fd() const { return inotify_.get(); }  // -1: there are no more watches; only Next waits
   // A removed container ends every wait.
   Result<> Next(int timeout_ms = -1);
 

@@ -84,6 +84,10 @@ Result<std::optional<ControlClient::Received>> ControlClient::Receive() {
 Result<ControlClient::Received> ControlClient::Ask(const ControlMessage& request,
                                                    const std::vector<int>& fds) {
   TRY(Send(request, fds));
+  return Answer();
+}
+
+Result<ControlClient::Received> ControlClient::Answer() {
   for (;;) {
     auto received = TRY(Receive());
     if (!received) return Fail(Code::kIo, "the container's monitor died", ECONNRESET);

@@ -25,7 +25,9 @@ class ControlClient {
     std::vector<Fd> fds;
   };
   Result<std::optional<Received>> Receive();  // nullopt: the monitor has gone
-  // Send, then the first answer that is not Overrun; Failed becomes the error.
+  // The first message that is not Overrun; Failed becomes the error.
+  Result<Received> Answer();
+  // Send, then Answer.
   Result<Received> Ask(const ControlMessage& request, const std::vector<int>& fds = {});
 
  private:

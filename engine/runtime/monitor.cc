@@ -10,6 +10,7 @@
 #include <csignal>
 
 #include "engine/runtime/control_socket.h"
+#include "engine/runtime/events.h"
 #include "engine/runtime/guard.h"
 #include "engine/runtime/monitor_state.h"
 #include "engine/runtime/remove_tree.h"
@@ -43,7 +44,10 @@ int Monitor::Run() {
     return 0;
   }
   server_->Send(first_, Started{running_->child().pid()});
+  if (mode_ != StartMode::kRootOnly) Tell("init");
+  if (mode_ == StartMode::kRun) Tell("start");
   (void)loop_->Run();
+  if (stopped_ && mode_ != StartMode::kRootOnly) Tell("stop");
   End({exit_code_, context_.now(), error_, stopped_, false, restarts_});
   for (ClientId client : stop_askers_) server_->Send(client, Done{forced_});
   server_->SendAll(Exited{exit_code_});
@@ -163,6 +167,7 @@ void Monitor::Ended() {
   exit_code_ = status ? status->ShellCode() : 125;
   ended_ = true;
   if (!own_pids_) KillStragglers(running_->mount_namespace());
+  if (mode_ == StartMode::kRun) Tell("died", {}, exit_code_);
   if (!pump_) return Over();
   input_->CloseTarget();
   pump_->Abandon();
@@ -198,7 +203,11 @@ void Monitor::StartAgain() {
   malloc_trim(0);
   auto started = Start();
   if (started) started = Go();
-  if (started) return AnswerRestart();
+  if (started) {
+    Tell("start");
+    Tell("restart");
+    return AnswerRestart();
+  }
   if (running_) loop_->Forget(running_->child().pidfd());
   guard_ = {};
   running_.reset();
@@ -217,9 +226,10 @@ void Monitor::End(const ExitRecord& record) {
   containers.RemoveLive(id_);
   std::string left_over;
   Result<> removed;
-  if (auto_remove_)
+  if (auto_remove_) {
+    Tell("remove");  // while its record is there
     removed = containers.Remove(id_, &left_over, true);
-  else if (mode_ != StartMode::kRootOnly)
+  } else if (mode_ != StartMode::kRootOnly)
     (void)containers.WriteExit(id_, record);  // on a full disk the container counts as crashed
   unlink((store_->runroot_path() + "/pids/" + id_ + ".pid").c_str());
   server_->StopListening();
@@ -228,6 +238,11 @@ void Monitor::End(const ExitRecord& record) {
   if (removed || left_over.empty() || !running_) return;  // Sweep finishes what is left
   if (RemoveTreeInNamespace(running_->user_namespace(), store_->root_path() + "/" + left_over))
     (void)containers.Remove(id_);
+}
+
+void Monitor::Tell(std::string_view status, std::map<std::string, std::string> attributes,
+                   std::optional<int> exit_code) {
+  WriteContainerEvent(context_, *store_, id_, status, std::move(attributes), exit_code);
 }
 
 void Monitor::SetPhase(Phase phase) {

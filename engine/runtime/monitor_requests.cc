@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "engine/runtime/monitor_state.h"
+#include "engine/runtime/stop_signal.h"
 
 namespace wolffia {
 namespace {
@@ -44,6 +45,7 @@ void Monitor::Handle(ClientId client, ControlMessage message, std::vector<Fd> fd
   if (std::holds_alternative<GoRequest>(message)) {
     if (mode_ != StartMode::kInit) return answer(Fail(Code::kBusy, "the container runs already"), Done{});
     auto gone = Go();
+    if (gone) Tell("start");
     if (gone) return server_->Send(client, Started{running_->child().pid()});
     error_ = gone.error().what;
     return answer(std::move(gone), Done{});
@@ -96,7 +98,9 @@ Result<> Monitor::Signal(int signal) {
   if (!runs)
     return Fail(Code::kBusy,
                 "the container is in state " + std::string(PhaseName(phase_)) + ", and has no process");
-  return running_->child().Signal(signal);
+  TRY(running_->child().Signal(signal));
+  Tell("kill", {{"signal", SignalName(signal)}});
+  return {};
 }
 
 void Monitor::Kill() {
@@ -116,7 +120,7 @@ void Monitor::Stop(int signal, int64_t timeout_ms) {
   if (phase_ == Phase::kPaused) (void)Pause(false);
   if (timeout_ms < 0) timeout_ms = stop_timeout_ < 0 ? INT64_MAX : stop_timeout_ * int64_t{1000};
   SetPhase(Phase::kStopping);
-  (void)Signal(timeout_ms == 0 ? SIGKILL : signal == 0 ? stop_signal_ : signal);
+  (void)running_->child().Signal(timeout_ms == 0 ? SIGKILL : signal == 0 ? stop_signal_ : signal);
   loop_->Cancel(stop_timer_);
   if (timeout_ms > INT64_MAX / kMillisecond / 2) return;  // for ever
   stop_timer_ = loop_->After(timeout_ms * kMillisecond, [this] {
@@ -137,8 +141,21 @@ void Monitor::AnswerRestart() {
   for (ClientId client : std::exchange(restart_askers_, {})) server_->Send(client, Done{});
 }
 
-Result<> Monitor::Pause(bool) {
-  return Fail(Code::kUnsupported, "this version pauses nothing");
+Result<> Monitor::Pause(bool pause) {
+  if (!running_ || ended_ || mode_ != StartMode::kRun)
+    return Fail(Code::kBusy, "the container is not running");
+  if (pause == (phase_ == Phase::kPaused)) return {};
+  if (!own_pids_ || running_->proc() < 0)
+    return Fail(
+        Code::kUnsupported,
+        "the container has no process namespace of its own, so its processes cannot be told from others");
+  if (pause)
+    stopped_before_ = TRY(PauseProcesses(running_->proc()));
+  else
+    TRY(ContinueProcesses(running_->proc(), stopped_before_));
+  SetPhase(pause ? Phase::kPaused : Phase::kRunning);
+  Tell(pause ? "pause" : "unpause");
+  return {};
 }
 
 void Monitor::SendProcess(ClientId client) {

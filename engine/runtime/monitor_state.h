@@ -14,6 +14,7 @@
 #include "engine/runtime/input_pump.h"
 #include "engine/runtime/monitor.h"
 #include "engine/runtime/output_pump.h"
+#include "engine/runtime/pause.h"
 #include "engine/runtime/restart_policy.h"
 
 namespace wolffia {
@@ -42,6 +43,9 @@ class Monitor {
   Result<> WriteOwnPid();
   void HandleSignal();
   int Refuse(const Error& error);
+  // An event of the container's.
+  void Tell(std::string_view status, std::map<std::string, std::string> attributes = {},
+            std::optional<int> exit_code = {});
 
   // monitor_requests.cc
   void Handle(ClientId client, ControlMessage message, std::vector<Fd> fds);
@@ -69,8 +73,8 @@ class Monitor {
   std::string id_;
   bool auto_remove_ = false, tty_ = false, stdin_open_ = false, stdin_once_ = false;
   int stop_signal_ = 15, stop_timeout_ = 10, timeout_ = 0;
-  RestartPolicy policy_;
   bool own_pids_ = true;  // a pid namespace of its own
+  RestartPolicy policy_;
 
   StartMode mode_ = StartMode::kRun;
   TerminalSize size_;
@@ -94,7 +98,8 @@ class Monitor {
   bool stopped_ = false;  // by the user
   bool forced_ = false;   // it did not heed the signal in time
   int exit_code_ = 0, restarts_ = 0;
-  std::string error_;  // why it did not start
+  std::string error_;             // why it did not start
+  StoppedBefore stopped_before_;  // when it was paused
   RestartBackoff backoff_;
   int64_t started_ns_ = 0, next_ns_ = 0;
   EventLoop::TimerId stop_timer_ = 0, limit_timer_ = 0, restart_timer_ = 0;

@@ -1,0 +1,87 @@
+#include "cmd/container_control.h"
+
+#include <cerrno>
+
+#include "engine/runtime/stop_signal.h"
+
+namespace wolffia {
+namespace {
+
+bool IsEnd(const Error& error) {
+  return error.code == Code::kBusy || error.code == Code::kNotFound || error.os_errno == ECONNRESET ||
+         error.os_errno == EPIPE || error.os_errno == ECONNREFUSED;
+}
+
+// A connection that broke: the container has ended, or its monitor is in trouble.
+Result<> AfterTheEnd(const Store& store, const ContainerStatus& status, Error error) {
+  if (error.os_errno == 0 || !IsEnd(error)) return std::unexpected(std::move(error));
+  auto now = ContainerStore(store).Get(status.record.id);
+  if (now && HasMonitor(*now)) return std::unexpected(std::move(error));
+  return {};
+}
+
+void WarnOfForce(const Command& command, const ContainerStatus& status, int64_t timeout_ms) {
+  const ContainerRecord& record = status.record;
+  const int signal = ParseSignal(record.stop_signal).value_or(15);
+  const int64_t seconds = timeout_ms < 0 ? record.stop_timeout : timeout_ms / 1000;
+  command.context.Warn("StopSignal " + SignalName(signal) + " failed to stop container " + record.name +
+                       " in " + std::to_string(seconds) + " seconds, resorting to SIGKILL");
+}
+
+}  // namespace
+
+std::unexpected<Error> ImproperState(const ContainerStatus&, const std::string& sentence) {
+  return Fail(Code::kBusy, sentence + ": container state improper");
+}
+
+bool HasMonitor(const ContainerStatus& status) {
+  return status.state == ContainerState::kRunning;
+}
+
+Result<std::optional<ControlMessage>> AskMonitor(const Store& store, const ContainerStatus& status,
+                                                 const ControlMessage& request) {
+  auto client = ControlClient::Connect(store, status);
+  auto received = client ? client->Ask(request) : std::unexpected(client.error());
+  if (received) return std::optional<ControlMessage>(std::move(received->message));
+  TRY(AfterTheEnd(store, status, std::move(received.error())));
+  return std::optional<ControlMessage>();
+}
+
+std::vector<Result<>> AskAll(const Command& command, const Store& store,
+                             const std::vector<ChosenOne>& containers,
+                             const std::function<ControlMessage(const ContainerStatus&)>& request) {
+  std::vector<std::optional<ControlClient>> clients(containers.size());
+  std::vector<Result<>> results(containers.size());
+  for (size_t i = 0; i < containers.size(); i++) {
+    const ContainerStatus& status = containers[i].status;
+    if (!HasMonitor(status)) continue;
+    auto client = ControlClient::Connect(store, status);
+    Result<> sent = client ? client->Send(request(status)) : std::unexpected(client.error());
+    if (sent)
+      clients[i] = std::move(*client);
+    else if (!IsEnd(sent.error()))
+      results[i] = std::move(sent);
+  }
+  for (size_t i = 0; i < containers.size(); i++) {
+    if (!clients[i]) continue;
+    const ContainerStatus& status = containers[i].status;
+    auto answer = clients[i]->Answer();
+    if (!answer) {
+      results[i] = AfterTheEnd(store, status, std::move(answer.error()));
+      continue;
+    }
+    const auto* done = std::get_if<Done>(&answer->message);
+    const ControlMessage asked = request(status);
+    const auto* stop = std::get_if<StopRequest>(&asked);
+    if (done != nullptr && done->forced && stop != nullptr) WarnOfForce(command, status, stop->timeout_ms);
+  }
+  return results;
+}
+
+int64_t TimeOption(const Command& command) {
+  if (!command.options().Has("time")) return -1;
+  const int64_t seconds = command.options().Int("time", 0);
+  return seconds < 0 || seconds > INT64_MAX / 1000 ? INT64_MAX : seconds * 1000;
+}
+
+}  // namespace wolffia
