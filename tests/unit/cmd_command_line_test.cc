@@ -105,7 +105,7 @@ TEST(CommandLine, Errors) {
       {{"run", "-m", "img"}, {"unknown flag: -m", "podman and docker have it"}},
       {{"run", "-im", "img"}, {"unknown flag: -m"}},
       {{"run", "--publish=80:80", "img"}, {"unknown flag: --publish", "podman and docker have it"}},
-      {{"run", "--detach", "img"}, {"unknown flag: --detach (podman"}},
+      {{"run", "--rdt-class", "img"}, {"unknown flag: --rdt-class (podman"}},
       {{"run", "-Z", "img"}, {"unknown flag: -Z\n"}},
       {{"run", "--name"}, {"flag needs an argument: --name"}},
       {{"run", "-e"}, {"flag needs an argument: -e"}},
