@@ -24,6 +24,7 @@ void WarnOfForce(const Command& command, const ContainerStatus& status, int64_t 
   const ContainerRecord& record = status.record;
   const int signal = ParseSignal(record.stop_signal).value_or(15);
   const int64_t seconds = timeout_ms < 0 ? record.stop_timeout : timeout_ms / 1000;
+  if (seconds == 0) return;  // it was asked for
   command.context.Warn("StopSignal " + SignalName(signal) + " failed to stop container " + record.name +
                        " in " + std::to_string(seconds) + " seconds, resorting to SIGKILL");
 }
