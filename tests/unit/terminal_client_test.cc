@@ -93,35 +93,36 @@ TEST(OutputRelay, TakesEveryKindOfTarget) {
   auto sockets = MakeSocketPair();
   ASSERT_TRUE(pipe && sockets && file);
   for (int target : {file.get(), pipe->write.get(), sockets->ours.get()}) {
+    const bool to_pipe = target == pipe->write.get(), to_file = target == file.get();
+    const bool to_socket = !to_pipe && !to_file;
     auto source = MakePipe();
     ASSERT_TRUE(source);
     pid_t writer = fork();
     if (writer == 0) _exit(WriteFull(source->write.get(), data) ? 0 : 1);
     pid_t reader = fork();
     if (reader == 0) {
-      pipe->write.Reset();
-      sockets->ours.Reset();
+      for (Fd* fd : {&source->write, &pipe->write, &sockets->ours}) fd->Reset();
       size_t got = data.size();
-      if (target == pipe->write.get()) got = ReadAll(pipe->read.get()).size();
+      if (to_pipe) got = ReadAll(pipe->read.get()).size();
       _exit(got == data.size() ? 0 : 1);
     }
     source->write.Reset();
     OutputRelay relay(std::move(source->read), target);
     size_t received = 0;
     while (!relay.done()) {
-      pollfd fds[2] = {relay.Wanted(),
-                       {target == sockets->ours.get() ? sockets->theirs.get() : -1, POLLIN, 0}};
+      pollfd fds[2] = {relay.Wanted(), {to_socket ? sockets->theirs.get() : -1, POLLIN, 0}};
       ASSERT_GT(poll(fds, 2, 5000), 0);
       if (fds[0].revents != 0) {
         ASSERT_TRUE(relay.Move());
       }
       if (fds[1].revents != 0) received += ReceivePacket(sockets->theirs.get())->data.size();
     }
-    if (target == pipe->write.get()) pipe->write.Reset();
+    if (to_pipe) pipe->write.Reset();
     waitpid(writer, nullptr, 0);
-    kill(reader, SIGKILL);
-    waitpid(reader, nullptr, 0);
-    if (target == file.get()) {
+    int status = 0;
+    waitpid(reader, &status, 0);
+    EXPECT_EQ(status, 0);
+    if (to_file) {
       EXPECT_EQ(lseek(file.get(), 0, SEEK_END), static_cast<off_t>(data.size()));
     }
   }
