@@ -49,7 +49,11 @@ class EndListener {
     if (waiter.fd() < 0 || fds[0].revents != 0) (void)waiter.Next(waiter.fd() < 0 ? -1 : 0);
     if (fds[1].revents != 0) Hear();
   }
-  std::optional<int> code() const { return code_; }
+  // Of one that is gone: its directory goes before the monitor says so.
+  int LastWord() {
+    while (client_ && !code_) Hear();
+    return code_.value_or(-1);
+  }
 
  private:
   void Hear() {
@@ -71,7 +75,7 @@ Result<int> WaitFor(const Store& store, const std::string& id, const std::vector
   EndListener listener;
   for (;;) {
     auto status = ContainerStore(store).Get(id);
-    if (!status && status.error().code == Code::kNotFound) return listener.code().value_or(-1);
+    if (!status && status.error().code == Code::kNotFound) return listener.LastWord();
     ContainerStatus now = TRY(std::move(status));
     if (Holds(now, wanted)) return StateName(now) == "exited" ? ExitCodeOf(now) : -1;
     listener.Await(store, now, waiter);
