@@ -250,7 +250,10 @@ class RuntimeRun : public testing::Test {
     EXPECT_EQ(status.has_value(), !auto_remove) << words;
     if (!status) return;
     ASSERT_TRUE(status->exited) << words;
-    EXPECT_EQ(status->exited->exit_code, std::holds_alternative<step::Execute>(plan.steps[step]) ? 126 : 125);
+    // The program, or the directory that it is to work in.
+    const bool of_command = std::holds_alternative<step::Execute>(plan.steps[step]) ||
+                            std::holds_alternative<step::ChangeDirectory>(plan.steps[step]);
+    EXPECT_EQ(status->exited->exit_code, of_command ? 126 : 125);
     EXPECT_EQ(status->exited->error, failed->error.what);
     std::string left_over;
     auto removed = ContainerStore(*store_).Remove(container->id, &left_over);
