@@ -15,7 +15,7 @@ using StoreOpenTest = StoreFixture;
 
 TEST_F(StoreOpenTest, MakesItsLayoutOnceAndKeepsOthersOut) {
   EXPECT_THAT(Names("."),
-              ElementsAre("blobs", "containers", "format", "images", "index", "names", "tmp", "volumes"));
+              ElementsAre("blobs", "containers", "format", "images", "index", "names", "secrets", "tmp", "volumes"));
   struct stat st;
   ASSERT_EQ(stat((dir_ / "root").c_str(), &st), 0);
   EXPECT_EQ(st.st_mode & 07777, 0700u);

@@ -278,8 +278,6 @@ J
   assert_output_is $'one\ntwo'
   run -0 wolffia start two  # it runs
   assert_output_is two
-  run -125 wolffia start -a two
-  assert_output_has "is running"
   run -125 wolffia start -a one two
   [ "$(wolffia ps --format '{{.Names}}' | sort)" = $'one\ntwo' ]
   wolffia rm -f one two
