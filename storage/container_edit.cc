@@ -18,7 +18,7 @@ Result<> RenameContainer(const Store& store, const std::string& id, const std::s
   if (!lock && lock.error().os_errno == ENOENT)
     return Fail(Code::kNotFound, "no container with name or ID \"" + id + "\" found: no such container",
                 ENOENT);
-  TRY(std::move(lock));
+  const FileLock held = TRY(std::move(lock));
   ContainerRecord record = TRY(ReadContainer(store, directory));
   if (record.name == new_name)
     return Fail(Code::kExists,
