@@ -283,8 +283,9 @@ J
   wolffia rm -f one two
   run -0 wolffia create --name bad busybox no-such-command
   run -127 wolffia start -a bad
-  run -125 wolffia start bad nothing
+  run -125 wolffia start bad
   assert_output_has no-such-command
+  run -125 wolffia start bad nothing  # names are looked up before anything starts
   assert_output_has "no such container"
   wolffia rm bad
   run -0 --separate-stderr wolffia run --name c busybox echo out
