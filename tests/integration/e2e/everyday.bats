@@ -32,7 +32,7 @@ session() {
   local status=0
   session podman localhost/busybox || status=$?
   podman rm -af -t 0 >/dev/null
-  podman unshare rm -rf "$WORLD/peer"
+  podman unshare sh -c 'umount "$1/overlay"; rm -rf "$1"' sh "$WORLD/peer"
   return $status
 }
 
