@@ -37,17 +37,6 @@ Result<> ReadSecurityOption(const std::string& text, RunRequest& request) {
                                       ": there are seccomp=FILE, seccomp=unconfined and no-new-privileges");
 }
 
-Result<std::map<std::string, std::string>> ReadPairs(const std::vector<std::string>& list, const char* flag) {
-  std::map<std::string, std::string> pairs;
-  for (const std::string& text : list) {
-    size_t equals = text.find('=');
-    if (equals == 0 || text.empty())
-      return Fail(Code::kInvalid, std::string(flag) + " " + text + ": the key is empty");
-    pairs[text.substr(0, equals)] = equals == std::string::npos ? "" : text.substr(equals + 1);
-  }
-  return pairs;
-}
-
 Result<uint64_t> ReadLimit(const std::string& key, const std::string& value) {
   uint64_t limit = 0;
   if (key == "size") {
@@ -98,6 +87,17 @@ Result<> ReadMounts(const OptionValues& options, const std::string& directory, R
 }
 
 }  // namespace
+
+Result<std::map<std::string, std::string>> ReadPairs(const std::vector<std::string>& list, const char* flag) {
+  std::map<std::string, std::string> pairs;
+  for (const std::string& text : list) {
+    size_t equals = text.find('=');
+    if (equals == 0 || text.empty())
+      return Fail(Code::kInvalid, std::string(flag) + " " + text + ": the key is empty");
+    pairs[text.substr(0, equals)] = equals == std::string::npos ? "" : text.substr(equals + 1);
+  }
+  return pairs;
+}
 
 Result<RunRequest> ReadRunFlags(const OptionValues& options, const Settings& settings,
                                 std::vector<std::string> command, const std::string& working_directory) {

@@ -1,6 +1,10 @@
 // The flags of `run` as a RunRequest. Reads nothing but the flags and the working directory's name.
 #pragma once
 
+#include <map>
+#include <string>
+#include <vector>
+
 #include "cmd/command_line.h"
 #include "engine/config/settings.h"
 #include "engine/oci/image_config.h"
@@ -33,5 +37,9 @@ Result<> FillNamespaces(const RunRequest& request, const ImageConfig& image, Con
 Result<> FillProcess(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);
 Result<> FillTerminal(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);
 Result<> FillVolumes(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);
+
+// KEY[=VALUE] each, as --label and its like take them; the last one of a key counts. kInvalid with the flag's
+// name.
+Result<std::map<std::string, std::string>> ReadPairs(const std::vector<std::string>& list, const char* flag);
 
 }  // namespace wolffia

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include "cmd/dispatch.h"
+#include "cmd/run_flags.h"
 #include "cmd/volume_removal.h"
 #include "engine/runtime/run_request.h"
 #include "engine/runtime/text_fields.h"
@@ -11,17 +12,6 @@ namespace wolffia {
 namespace {
 
 using Pairs = std::map<std::string, std::string>;
-
-Result<Pairs> ReadPairs(const std::vector<std::string>& list, const char* flag) {
-  Pairs pairs;
-  for (const std::string& text : list) {
-    size_t equals = text.find('=');
-    if (equals == 0 || text.empty())
-      return Fail(Code::kInvalid, std::string(flag) + " " + text + ": the key is empty");
-    pairs[text.substr(0, equals)] = equals == std::string::npos ? "" : text.substr(equals + 1);
-  }
-  return pairs;
-}
 
 std::string Value(const Pairs& pairs, const char* key) {
   auto it = pairs.find(key);

@@ -19,14 +19,6 @@
 namespace wolffia {
 namespace {
 
-// A descriptor that closes itself; the slots and the root live in ChildState instead.
-struct Scoped {
-  int fd;
-  ~Scoped() {
-    if (fd >= 0) close(fd);
-  }
-};
-
 bool IsOn(int fd, uint32_t magic) {
   struct statfs fs;
   return fstatfs(fd, &fs) == 0 && static_cast<uint32_t>(fs.f_type) == magic;

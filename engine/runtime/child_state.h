@@ -1,6 +1,8 @@
 // What the child of a launch carries from step to step, and the outcome of one. Private to launch_child.cc
-// and child_root.cc, which obey the rules of launch_child.h: system calls only.
+// and child_*.cc, which obey the rules of launch_child.h: system calls only.
 #pragma once
+
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -20,6 +22,14 @@ inline StepOutcome Failed(int os_errno, ChildDetail detail = ChildDetail::kNone)
 inline StepOutcome Check(long result, ChildDetail detail = ChildDetail::kNone) {
   return result < 0 ? StepOutcome{errno, detail} : StepOutcome{};
 }
+
+// A descriptor that closes itself; the slots and the root live in ChildState instead.
+struct Scoped {
+  int fd;
+  ~Scoped() {
+    if (fd >= 0) close(fd);
+  }
+};
 
 struct ChildState {
   const LaunchPlan& plan;

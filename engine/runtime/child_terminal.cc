@@ -19,13 +19,6 @@
 namespace wolffia {
 namespace {
 
-struct Scoped {
-  int fd;
-  ~Scoped() {
-    if (fd >= 0) close(fd);
-  }
-};
-
 // The kernel's ptmx of a devpts, with nothing mounted over it.
 StepOutcome OpenMaster(int root, int* master) {
   Scoped directory{OpenBeneath(root, "/dev/pts", true)};

@@ -14,13 +14,6 @@
 namespace wolffia {
 namespace {
 
-struct Scoped {
-  int fd;
-  ~Scoped() {
-    if (fd >= 0) close(fd);
-  }
-};
-
 StepOutcome WriteAll(int fd, const std::string& data) {
   for (size_t done = 0; done < data.size();) {
     ssize_t n = write(fd, data.data() + done, data.size() - done);
