@@ -82,7 +82,8 @@ Result<std::vector<Pair>> ParsePairs(std::string_view text, const ImageConfig& c
   for (const std::string& word : words) {
     size_t equals = word.find('=');
     if (equals == std::string::npos) return Fail(Code::kInvalid, "\"" + word + "\" is not KEY=VALUE");
-    Pair pair{TRY(expand(std::string_view(word).substr(0, equals))), {}};
+    Pair pair;
+    pair.key = TRY(expand(std::string_view(word).substr(0, equals)));
     pair.value = TRY(expand(std::string_view(word).substr(equals + 1)));
     if (pair.key.empty()) return Fail(Code::kInvalid, "a name is empty");
     pairs.push_back(std::move(pair));

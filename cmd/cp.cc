@@ -226,7 +226,8 @@ Result<> CheckTerminals(const CopyEnds& ends) {
 
 Result<int> CpVerb(const Command& command) {
   const auto& words = command.line.arguments;
-  Copy copy{.ends = TRY(ParseCopyEnds(words[0], words[1])),
+  CopyEnds ends = TRY(ParseCopyEnds(words[0], words[1]));
+  Copy copy{.ends = std::move(ends),
             .archive = command.options().Bool("archive"),
             .overwrite = command.options().Bool("overwrite")};
   TRY(CheckTerminals(copy.ends));

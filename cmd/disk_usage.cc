@@ -68,7 +68,8 @@ Result<> MeasureVolumes(const Context& context, const Store& store, DiskUsage& u
   for (VolumeRecord& record : TRY(volumes.List())) {
     auto size = MeasureTree(context, volumes.DataPath(record.name));
     if (!size && size.error().code == Code::kNotFound) continue;
-    VolumeUsage volume{std::move(record), TRY(std::move(size)), 0};
+    VolumeUsage volume{.record = std::move(record)};
+    volume.size = TRY(std::move(size));
     volume.users = static_cast<int>(TRY(volumes.Users(volume.record.name)).size());
     usage.volume_total.count++;
     usage.volume_total.active += volume.users > 0 ? 1 : 0;

@@ -64,7 +64,8 @@ class LogsRun {
   Result<> Add(const ContainerStatus& status, const LogSelection& selection, bool several) {
     const ContainerRecord& record = status.record;
     std::string directory = ContainerStore(store_).DirectoryOf(record.id);
-    Source source{.id = record.id, .reader = TRY(LogReader::Open(record.log, directory, selection))};
+    LogReader reader = TRY(LogReader::Open(record.log, directory, selection));
+    Source source{.id = record.id, .reader = std::move(reader)};
     const OptionValues& options = command_.options();
     source.lines.timestamps = options.Bool("timestamps");
     source.lines.whole_lines = several;

@@ -107,12 +107,12 @@ Result<> AddImageVolumes(const ImageConfig& image, RunRequest& request) {
 
 // A volume made with options is another directory of the host, or memory.
 Result<> ApplyOptions(const VolumeRecord& record, MountRequest& mount) {
-  auto option = [&](const char* name) {
+  auto option = [&](const char* name) -> std::string_view {
     auto it = record.options.find(name);
-    return it == record.options.end() ? std::string() : it->second;
+    return it == record.options.end() ? std::string_view() : it->second;
   };
   if (option("type") == "tmpfs") {
-    MountRequest tmpfs = TRY(ParseTmpfsFlag(mount.destination + ":" + option("o")));
+    MountRequest tmpfs = TRY(ParseTmpfsFlag(mount.destination + ":" + std::string(option("o"))));
     mount.type = "tmpfs";
     mount.read_only = mount.read_only || tmpfs.read_only;
     mount.options.insert(mount.options.begin(), tmpfs.options.begin(), tmpfs.options.end());

@@ -97,13 +97,16 @@ Result<std::vector<LaunchStep>> PlanLimits(const SpecProcess& process) {
 Result<std::vector<LaunchStep>> PlanPrivileges(PrivilegePlan plan) {
   const SpecProcess& process = plan.process;
   const SpecCapabilities& caps = process.capabilities;
-  const step::SetCapabilities final{TRY(CapabilityBits(caps.effective)), TRY(CapabilityBits(caps.permitted)),
-                                    TRY(CapabilityBits(caps.inheritable)), TRY(CapabilityBits(caps.ambient))};
+  const uint64_t effective = TRY(CapabilityBits(caps.effective)),
+                 permitted = TRY(CapabilityBits(caps.permitted)),
+                 inheritable = TRY(CapabilityBits(caps.inheritable)),
+                 ambient = TRY(CapabilityBits(caps.ambient)), bounding = TRY(CapabilityBits(caps.bounding));
+  const step::SetCapabilities final{effective, permitted, inheritable, ambient};
   const bool set_groups = !plan.maps.single && !plan.keep_groups;
   std::vector<LaunchStep> steps;
   auto add = [&](LaunchStep step) { steps.push_back(std::move(step)); };
   add(step::ChangeDirectory{process.cwd, false});
-  add(step::DropBounding{TRY(CapabilityBits(caps.bounding))});
+  add(step::DropBounding{bounding});
   add(step::SetIds{process.user.uid, process.user.gid, process.user.additional_gids, set_groups});
   add(step::DieWithParent{});
   add(step::ChangeDirectory{process.cwd, true});

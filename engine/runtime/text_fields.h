@@ -3,7 +3,9 @@
 #pragma once
 
 #include <charconv>
+#include <concepts>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +25,10 @@ inline std::vector<std::string_view> SplitFields(std::string_view text, char sep
   fields.push_back(text);
   return fields;
 }
+
+// Of a text that dies with the expression nothing could be seen.
+template <std::same_as<std::string> Temporary>
+void SplitFields(Temporary&&, char, size_t = SIZE_MAX) = delete;
 
 // Takes the next line off `rest` (without "\n"); false at the end.
 inline bool NextLine(std::string_view& rest, std::string_view& line) {

@@ -19,10 +19,9 @@ HostEntry* DirectoryLower::Find(LowerId id) {
 }
 
 Sys<HostSpot> DirectoryLower::SpotOf(const HostEntry& entry) {
-  if (&entry == Find(kLowerRoot)) return HostSpot{.dirfd = TRY(stack_.Open(0)), .name = "."};
-  const MergedDirectory* directory = Find(entry.parent)->directory;
-  SharedFd dirfd = TRY(stack_.Open(directory->parts[entry.part]));
-  return HostSpot{.dirfd = std::move(dirfd), .name = entry.name};
+  const bool root = &entry == Find(kLowerRoot);
+  SharedFd dirfd = TRY(stack_.Open(root ? 0 : Find(entry.parent)->directory.load()->parts[entry.part]));
+  return HostSpot{.dirfd = std::move(dirfd), .name = root ? "." : entry.name};
 }
 
 Sys<MergedDirectory*> DirectoryLower::Load(LowerId id) {
