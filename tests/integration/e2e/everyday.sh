@@ -55,6 +55,8 @@ step "it has begun" 0 "*httpd*" shell 'for i in $(seq 50); do $docker exec every
   $docker exec everyday ps'
 echo "<h1>pond</h1>" >"$work/index.html"
 step "cp in" 0 "" $docker cp "$work/index.html" everyday:/www/index.html
+step "it listens" 0 "" shell 'for i in $(seq 50); do $docker exec everyday wget -qO /dev/null http://127.0.0.1:8080/ 2>/dev/null &&
+  exit; sleep 0.1; done; exit 1'
 step "exec: the page" 0 "<h1>pond</h1>" $docker exec everyday wget -qO- http://127.0.0.1:8080/
 step "exec: a page that is missing" 1 "*404*" $docker exec everyday wget -qO- http://127.0.0.1:8080/none
 
@@ -143,7 +145,8 @@ step "it is gone" 0 "" shell '$docker wait everyday-gone >/dev/null 2>&1; for i 
   [ -n "$($docker ps -aq --filter name=everyday-gone)" ] || exit 0; sleep 0.1; done; echo it is there'
 step "several: run" 0 "*" shell 'for i in 1 2 3; do $docker run -d --name everyday-$i --network none $image sleep 100; done'
 step "several: ps" 0 3 shell '$docker ps -q --filter name=everyday- | wc -l'
-step "several: stop" 0 $'everyday-1\neveryday-2\neveryday-3' $docker stop -t 0 everyday-1 everyday-2 everyday-3
+step "several: stop" 0 $'everyday-1\neveryday-2\neveryday-3' \
+  shell '$docker stop -t 0 everyday-1 everyday-2 everyday-3 | sort'  # podman stops them at once
 step "several: prune" 0 "*" $docker container prune -f
 step "nothing is left" 0 "" $docker ps -aq --filter name=everyday
 

@@ -69,7 +69,7 @@ no_session() {
 
 @test "a passwd that is no file does not hold anybody" {
   wolffia run -d --name pipe busybox sh -c 'rm /etc/passwd; mkfifo /etc/passwd; sleep 1000'
-  sleep 0.2
+  eventually wolffia exec -u 0 pipe test -p /etc/passwd
   run -125 timeout 5 wolffia exec -u web pipe true
   run -0 timeout 5 wolffia exec -u 12 pipe true
   wolffia rm -f -t 0 pipe
@@ -85,7 +85,7 @@ no_session() {
 }
 
 @test "in the background" {
-  run -0 wolffia exec -d box sh -c 'sleep 0.5; touch /tmp/done'
+  run -0 wolffia exec -d box sh -c 'sleep 1; touch /tmp/done'
   [[ $output =~ ^[0-9a-f]{64}$ ]]
   [ "$(sessions)" = 1 ]
   run -127 wolffia exec -d box no-such-command
@@ -94,8 +94,8 @@ no_session() {
 }
 
 @test "the client is killed and the command goes on" {
-  wolffia exec box sh -c 'sleep 1; touch /tmp/after' &
-  sleep 0.4
+  wolffia exec box sh -c 'touch /tmp/begun; sleep 1; touch /tmp/after' &
+  eventually wolffia exec box test -e /tmp/begun
   kill -9 $!
   wait $! || true
   no_session
@@ -111,9 +111,9 @@ no_session() {
 
 @test "a container that ends takes the command along" {
   wolffia run -d --name short busybox sleep 1000
-  wolffia exec short sleep 1000 &
+  wolffia exec short sh -c 'touch /tmp/begun; exec sleep 1000' &
   local client=$! code=0
-  sleep 0.4
+  eventually wolffia exec short test -e /tmp/begun
   wolffia kill short
   wait $client || code=$?
   [ "$code" = 137 ]

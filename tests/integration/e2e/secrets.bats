@@ -29,8 +29,8 @@ make() { printf %s "$VALUE" | wolffia secret create "$@" -; }
   [ "$output" != "$id" ]
   id=$output
   run wolffia secret ls
-  assert_output_is "ID                         NAME        DRIVER      CREATED                 UPDATED
-$id  s1          file        Less than a second ago  Less than a second ago"
+  [[ "${lines[0]}" =~ ^"ID                         NAME        DRIVER      CREATED "\ +UPDATED$ ]]
+  [[ "${lines[1]}" =~ ^"$id  s1          file        "(Less than a|[0-9]+)\ seconds?\ ago\ \ (Less than a|[0-9]+)\ seconds?\ ago$ ]]
   run wolffia secret ls -q -f name=s1
   assert_output_is "$id"
   run wolffia secret inspect -f '{{.ID}} {{.Spec.Name}} {{.Spec.Driver.Name}}' "${id:0:6}"

@@ -47,6 +47,15 @@ assert_clean() {
   ! grep "$WORLD" /proc/self/mountinfo
 }
 
+# eventually COMMAND...: until it succeeds, for 30 seconds.
+eventually() {
+  local end=$((SECONDS + 30))
+  until "$@"; do
+    [ $SECONDS -lt $end ] || fail "it never came to: $*" || return 1
+    sleep 0.05
+  done
+}
+
 fail() {
   echo "$*" >&2
   return 1
