@@ -92,6 +92,7 @@ Result<Prepared> ReadAndPlan(const Context& context, const Store& store, const C
   options.rows = setup.size.rows;
   options.columns = setup.size.columns;
   options.hold = setup.mode == StartMode::kRootOnly;
+  options.wait = setup.mode == StartMode::kInit;
   p.joined = TRY(OpenJoinTarget(store, container.record));
   if (p.joined) options.join = p.joined->Target();
   if (!options.hold) options.secrets = TRY(ContainerSecrets::Read(store, container.record));

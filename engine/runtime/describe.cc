@@ -136,7 +136,9 @@ struct Describer {
   }
   std::string operator()(const HideMemory&) const { return "forbid tracing"; }
   std::string operator()(const Hold&) const { return "hold the root file system"; }
-  std::string operator()(const AwaitGo&) const { return "wait for the monitor"; }
+  std::string operator()(const AwaitGo& s) const {
+    return s.joinable ? "wait for the monitor, with a root that others may enter" : "wait for the monitor";
+  }
   std::string operator()(const DropBounding& s) const {
     return "drop the bounding capabilities except " + CapabilitySet(s.keep);
   }

@@ -194,9 +194,11 @@ StepOutcome Do(ChildState&, const step::Hold&) {
   _exit(0);
 }
 
-StepOutcome Do(ChildState&, const step::AwaitGo&) {
+StepOutcome Do(ChildState&, const step::AwaitGo& s) {
+  if (s.joinable) prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   StepOutcome outcome = SayReady();
   if (outcome.os_errno == 0) Await(ChildMessage::kGo);
+  if (s.joinable) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   return outcome;
 }
 

@@ -242,7 +242,8 @@ class Builder {
     if (options_.hold)
       Add(step::Hold{});
     else
-      Add(step::AwaitGo{});
+      // Whoever shares its processes with another container stays hidden from that one's.
+      Add(step::AwaitGo{options_.wait && !plan_.join});
     return {};
   }
 

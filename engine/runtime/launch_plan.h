@@ -56,9 +56,10 @@ struct LaunchPlan {
 
 struct LaunchOptions {
   bool stdin_open = false;
-  uint16_t rows = 0, columns = 0;    // of the terminal's window; 0: not known
-  std::optional<JoinTarget> join;    // namespaces of the spec that are another container's
-  bool hold = false;                 // nothing is executed: the root stands for others
+  uint16_t rows = 0, columns = 0;  // of the terminal's window; 0: not known
+  std::optional<JoinTarget> join;  // namespaces of the spec that are another container's
+  bool hold = false;               // nothing is executed: the root stands for others
+  bool wait = false;               // the command is executed when a user says so: until then as `hold`
   ContainerSecrets secrets;
   std::vector<sock_filter> seccomp;  // compiled from spec.seccomp; empty: none
 };

@@ -153,9 +153,11 @@ struct SetRlimit {
   int resource = 0;
   uint64_t soft = 0, hard = 0;
 };
-struct HideMemory {};  // PR_SET_DUMPABLE 0: nothing in the container may trace us until execve
-struct Hold {};        // in place of AwaitGo and all after it: the root stands, nothing is executed
-struct AwaitGo {};     // says that the root stands, waits until the monitor has written started.json
+struct HideMemory {};     // PR_SET_DUMPABLE 0: nothing in the container may trace us until execve
+struct Hold {};           // in place of AwaitGo and all after it: the root stands, nothing is executed
+struct AwaitGo {          // says that the root stands, waits until the monitor has written started.json
+  bool joinable = false;  // others may work in the root meanwhile: it waits for a user
+};
 
 // --- Giving privileges up ---
 struct DropBounding {  // before the ids change: it needs CAP_SETPCAP

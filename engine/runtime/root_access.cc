@@ -17,11 +17,12 @@
 #include "engine/base/socket.h"
 #include "engine/runtime/control_client.h"
 #include "engine/runtime/monitor_client.h"
+#include "engine/runtime/process_identity.h"
 
 namespace wolffia {
 namespace {
 
-constexpr int kPatienceMs = 10'000, kPauseMs = 20, kEndMs = 200;
+constexpr int kPatienceMs = 10'000, kPauseMs = 20;
 constexpr size_t kMaxAnswer = 48 << 10;
 
 // The last words of the work: "+" and its answer, or its error.
@@ -41,10 +42,11 @@ std::string EncodeOutcome(const Result<std::string>& result) {
 Result<> Join(int init, pid_t pid) {
   if (setns(init, CLONE_NEWUSER | CLONE_NEWNS) == 0) return {};
   if (errno != EINVAL) {
-    // A process that is about to end is refused (EPERM) a moment before its descriptor says so.
+    // A process that is about to end is refused (EPERM) before its descriptor says so.
     const int os_errno = errno;
-    pollfd ends{init, POLLIN, 0};
-    if (os_errno == ESRCH || poll(&ends, 1, kEndMs) > 0)
+    const bool ending = IsEnding(pid);
+    pollfd ended{init, POLLIN, 0};
+    if (os_errno == ESRCH || ending || poll(&ended, 1, 0) > 0)
       return Fail(Code::kBusy, "the container has ended meanwhile: container state improper");
     return FailErrno("enter the container's namespaces", os_errno);
   }
