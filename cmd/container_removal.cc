@@ -59,8 +59,8 @@ Result<> StopForRemoval(const Store& store, const std::string& id, int64_t timeo
   ContainerStatus status = TRY(ContainerStore(store).Get(id));
   if (status.phase == Phase::kNone) return {};
   auto client = ControlClient::Connect(store, status);
-  auto stopped = client ? client->Ask(StopRequest{.timeout_ms = timeout_ms, .final = true})
-                        : std::unexpected(client.error());
+  auto stopped =
+      client ? client->Ask(StopRequest{.timeout_ms = timeout_ms}) : std::unexpected(client.error());
   if (!stopped && stopped.error().code != Code::kBusy) {
     status = TRY(ContainerStore(store).Get(id));
     if (status.phase != Phase::kNone && status.started) TRY(KillInit(*status.started));

@@ -68,7 +68,8 @@ int RestartsOf(const ContainerStatus& status) {
     if (status.live) return status.live->restarts;
     return status.started ? status.started->restarts : 0;
   }
-  return status.exited ? status.exited->restarts : 0;
+  if (status.exited) return status.exited->restarts;
+  return status.started ? status.started->restarts : 0;  // crashed
 }
 
 std::string HealthOf(const ContainerStatus& status) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "cmd/copy_verbs.h"
+#include "engine/runtime/events.h"
 #include "engine/runtime/root_access.h"
 #include "storage/tar_tree.h"
 
@@ -63,11 +64,12 @@ Result<int> ExportVerb(const Command& command) {
     // A reader that has seen enough (head, tar t) is no news to anybody.
     if (!written && written.error().os_errno == EPIPE) written.error().what.clear();
     TRY(std::move(written));
-    return 0;
+  } else {
+    OutputFile file = TRY(OutputFile::Open(output));
+    TRY_WITH(WriteRoot(access, file.fd()), "export to " + output);
+    file.Keep();
   }
-  OutputFile file = TRY(OutputFile::Open(output));
-  TRY_WITH(WriteRoot(access, file.fd()), "export to " + output);
-  file.Keep();
+  WriteContainerEvent(command.context, session.store, status.record.id, "export");
   return 0;
 }
 

@@ -11,7 +11,7 @@ Result<int> StopVerb(const Command& command) {
       TRY(SelectContainers(command, session.store, {.ignore = ignore, .any = ignore}));
   if (command.options().Bool("all") || command.options().Has("filter"))
     std::erase_if(containers, [](const ChosenOne& one) { return !HasMonitor(one.status); });
-  const StopRequest request{.timeout_ms = TimeOption(command), .final = true};
+  const StopRequest request{.timeout_ms = TimeOption(command)};
   auto results = AskAll(command, session.store, containers, [&](const ContainerStatus&) { return request; });
   size_t at = 0;
   return ForEachContainer(containers, [&](const ChosenOne&) { return std::move(results[at++]); });

@@ -84,7 +84,6 @@ struct Encoder {
   void operator()(const StopRequest& m) const {
     out.Int(m.signal);
     out.Int(m.timeout_ms);
-    out.Int(m.final);
   }
   void operator()(const RestartRequest& m) const { out.Int(m.timeout_ms); }
   void operator()(const PauseRequest& m) const { out.Int(m.pause); }
@@ -140,7 +139,6 @@ struct Decoder {
   void operator()(StopRequest& m) const {
     m.signal = in.Small();
     m.timeout_ms = in.Int();
-    m.final = in.Bool();
   }
   void operator()(RestartRequest& m) const { m.timeout_ms = in.Int(); }
   void operator()(PauseRequest& m) const { m.pause = in.Bool(); }

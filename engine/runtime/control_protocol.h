@@ -15,7 +15,7 @@
 
 namespace wolffia {
 
-inline constexpr uint8_t kControlVersion = 1;
+inline constexpr uint8_t kControlVersion = 2;
 inline constexpr size_t kMaxControlPacket = 64 << 10;
 
 enum Streams : int { kStdin = 1, kStdout = 2, kStderr = 4 };
@@ -52,10 +52,9 @@ struct ResizeRequest {  // no answer
 struct SignalRequest {  // Done or Failed
   int signal = 0;
 };
-struct StopRequest {        // Done{forced}, after the end
+struct StopRequest {        // Done{forced}, after the end; no restart policy starts it again
   int signal = 0;           // 0: the record's
   int64_t timeout_ms = -1;  // -1: the record's
-  bool final = false;       // no restart policy starts it again
 };
 struct RestartRequest {  // Done, once it runs again; Failed
   int64_t timeout_ms = -1;

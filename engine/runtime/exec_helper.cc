@@ -169,12 +169,17 @@ class Helper {
     if (started_.master) fds.push_back(started_.master.get());
     Report(wolffia::Started{started_.child.pid()}, fds);
     CloseStdio();
-    const std::map<std::string, std::string> attributes = {{"execID", order_.request.id}};
-    WriteContainerEvent(context_, store, order_.container_id, "exec", attributes);
+    Tell(store, "exec", {});
     const int code = AwaitEnd();
-    WriteContainerEvent(context_, store, order_.container_id, "exec_died", attributes, code);
+    Tell(store, "exec_died", code);
     Report(Exited{code});
     return {};
+  }
+
+  void Tell(const Store& store, std::string_view status, std::optional<int> code) {
+    if (order_.request.events)
+      WriteContainerEvent(context_, store, order_.container_id, status, {{"execID", order_.request.id}},
+                          code);
   }
 
   // The command has its copies; a reader of its output waits for the end of all.

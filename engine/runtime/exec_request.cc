@@ -80,7 +80,7 @@ std::string Encode(const ExecOrder& order) {
   out.List(r.command);
   out.List(r.env);
   for (int64_t value : {int64_t{order.volatile_store}, int64_t{order.log_level}, int64_t{r.tty},
-                        int64_t{r.interactive}, int64_t{r.privileged}, int64_t{r.detach},
+                        int64_t{r.interactive}, int64_t{r.privileged}, int64_t{r.detach}, int64_t{r.events},
                         int64_t{r.size.rows}, int64_t{r.size.columns}, r.timeout_ms})
     out.Int(value);
   return out.Take();
@@ -97,7 +97,7 @@ Result<ExecOrder> DecodeExecOrder(std::string_view bytes) {
   r.env = in.List();
   order.volatile_store = in.Int() != 0;
   order.log_level = static_cast<int>(in.Int());
-  for (bool* flag : {&r.tty, &r.interactive, &r.privileged, &r.detach}) *flag = in.Int() != 0;
+  for (bool* flag : {&r.tty, &r.interactive, &r.privileged, &r.detach, &r.events}) *flag = in.Int() != 0;
   r.size.rows = static_cast<uint16_t>(in.Int());
   r.size.columns = static_cast<uint16_t>(in.Int());
   r.timeout_ms = in.Int();

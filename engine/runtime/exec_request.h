@@ -28,6 +28,7 @@ struct ExecRequest {
   std::vector<std::string> command, env;           // env: complete list of additions
   std::string user, working_dir, detach_keys, id;  // id: 64 hex
   bool tty = false, interactive = false, privileged = false, detach = false;
+  bool events = true;  // its start and its end are told; those of a health check are not
   TerminalSize size;
   int64_t timeout_ms = 0;  // killed after it; 0: never
   bool operator==(const ExecRequest&) const = default;

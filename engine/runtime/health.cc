@@ -27,12 +27,16 @@ class HealthChecker::Impl {
 
   void Start(int init_pidfd) {
     init_ = init_pidfd;
-    last_.clear();
     schedule_.Start();
   }
   void Stop() {
     schedule_.Stop();
     probe_.reset();
+  }
+  // A check that runs would be stopped like all else in the container, until it has taken too long.
+  void Suspend(bool wait) {
+    schedule_.Suspend(wait);
+    if (wait) probe_.reset();
   }
   HealthSchedule& schedule() { return schedule_; }
 
@@ -43,9 +47,8 @@ class HealthChecker::Impl {
   }
 
   void Publish(const HealthState& state) {
-    if (!last_.empty() && last_ != state.status)
+    if (!state.log.empty())  // as podman, of each check
       WriteContainerEvent(context_, store_, id_, "health_status", {{"health_status", state.status}});
-    last_ = state.status;
     changed_(state);
   }
 
@@ -55,7 +58,6 @@ class HealthChecker::Impl {
   const std::string id_;
   const std::function<void(const HealthState&)> changed_;
   int init_ = -1;
-  std::string last_;  // the status that was published
   std::optional<HealthProbe> probe_;
   HealthSchedule schedule_;
 };
@@ -76,7 +78,7 @@ void HealthChecker::Stop() {
   impl_->Stop();
 }
 void HealthChecker::Suspend(bool wait) {
-  impl_->schedule().Suspend(wait);
+  impl_->Suspend(wait);
 }
 void HealthChecker::RunNow(std::function<void(Health)> done) {
   impl_->schedule().RunNow(

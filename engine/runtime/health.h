@@ -26,7 +26,7 @@ class HealthChecker {
 
   void Start(int init_pidfd);  // at each start of the container; the descriptor stays the caller's
   void Stop();                 // at each end: kills a check that runs
-  void Suspend(bool wait);     // while it is paused
+  void Suspend(bool wait);     // while it is paused: kills a check that runs, which is not counted
   void RunNow(std::function<void(Health)> done);
   const HealthState& state() const;
 

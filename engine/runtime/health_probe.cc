@@ -48,9 +48,11 @@ Result<> HealthProbe::Begin(const Store& store, const std::string& container_id,
   if (!init) return FailErrno("the container's first process");
   ContainerStatus status;
   status.record.id = container_id;
-  // The helper kills the command, and reaps it: its own end would leave that to the container's first process.
+  // The helper kills the command, and reaps it: its own end would leave that to the container's first
+  // process.
   ExecRequest request{.command = probe_.argv, .id = RandomHex(32)};
   request.timeout_ms = probe_.timeout_ns / kMillisecond + 1;
+  request.events = false;
   std::vector<Donation> stdio = {{null.get(), 0}, {pipe.write.get(), 1}, {pipe.write.get(), 2}};
   helper_ =
       TRY(StartExecHelper(context_, store, status, std::move(init), request, std::move(stdio), &control_));

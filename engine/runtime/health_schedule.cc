@@ -39,17 +39,26 @@ void HealthSchedule::Stop() {
   active_ = running_ = false;
   for (uint64_t* timer : {&timer_, &start_period_})
     if (*timer != 0) world_.cancel(std::exchange(*timer, 0));
-  // Whoever waits for a check of a container that has ended hears that it failed.
-  for (Done& done : std::exchange(waiting_, {})) done({.exit_code = -1, .output = "the container has ended"});
+  Refuse("the container has ended");
+}
+
+// Whoever waits for a check that does not come hears that it failed.
+void HealthSchedule::Refuse(const char* why) {
+  for (Done& done : std::exchange(waiting_, {})) done({.exit_code = -1, .output = why});
 }
 
 void HealthSchedule::Suspend(bool wait) {
+  if (!active_ || suspended_ == wait) return;
   suspended_ = wait;
-  if (!wait && active_ && !running_ && timer_ == 0) ScheduleNext();
+  if (!wait) return ScheduleNext();
+  generation_++;
+  running_ = false;
+  if (timer_ != 0) world_.cancel(std::exchange(timer_, 0));
+  Refuse("the container is paused");
 }
 
 void HealthSchedule::RunNow(Done done) {
-  if (!active_) return done({.exit_code = -1, .output = "the container does not run"});
+  if (!active_ || suspended_) return done({.exit_code = -1, .output = "the container does not run"});
   waiting_.push_back(std::move(done));
   if (!running_) Check();
 }
@@ -59,7 +68,7 @@ void HealthSchedule::ScheduleNext() {
   if (interval <= 0) return;  // --health-interval=disable
   timer_ = world_.after(std::max(interval, kShortestInterval), [this] {
     timer_ = 0;
-    if (!suspended_) Check();
+    Check();
   });
 }
 

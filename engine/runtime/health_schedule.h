@@ -39,7 +39,7 @@ class HealthSchedule {
 
   void Start();             // a container's start: everything from the beginning
   void Stop();              // no check is due any more; the result of one that runs is not counted
-  void Suspend(bool wait);  // a paused container's checks wait
+  void Suspend(bool wait);  // a paused container's checks wait; one that runs is not counted
   void RunNow(Done done);   // also if no interval is set; joins a check that runs
   const HealthState& state() const { return state_; }
   bool starting_up() const { return starting_up_; }  // the startup command is still what runs
@@ -47,6 +47,7 @@ class HealthSchedule {
  private:
   void ScheduleNext();
   void Check();
+  void Refuse(const char* why);
   void Finish(HealthResult result);
   void CountStartup(bool success);
   void Count(bool success);

@@ -200,6 +200,7 @@ void Monitor::StartAgain() {
   running_.reset();
   error_.clear();
   stopped_ = forced_ = false;
+  if (!restart_askers_.empty()) restarts_ = 0;  // only those of the policy count
   malloc_trim(0);
   auto started = Start();
   if (started) started = Go();

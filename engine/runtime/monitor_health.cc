@@ -29,7 +29,7 @@ void Monitor::Unhealthy() {
 }
 
 void Monitor::CheckHealth(ClientId client) {
-  if (health_ == nullptr || !running_ || ended_ || mode_ != StartMode::kRun)
+  if (health_ == nullptr || !running_ || ended_ || mode_ != StartMode::kRun || phase_ == Phase::kPaused)
     return server_->Send(client, Failed{{Code::kBusy, 0, "container " + id_ + " is not running"}});
   health_->RunNow([this, client](Health health) { server_->Send(client, health); });
 }

@@ -141,6 +141,11 @@ void Monitor::AnswerRestart() {
   for (ClientId client : std::exchange(restart_askers_, {})) server_->Send(client, Done{});
 }
 
+Result<> Monitor::Freeze() {
+  stopped_before_ = TRY(PauseProcesses(running_->proc()));
+  return {};
+}
+
 Result<> Monitor::Pause(bool pause) {
   if (!running_ || ended_ || mode_ != StartMode::kRun)
     return Fail(Code::kBusy, "the container is not running");
@@ -149,10 +154,10 @@ Result<> Monitor::Pause(bool pause) {
     return Fail(
         Code::kUnsupported,
         "the container has no process namespace of its own, so its processes cannot be told from others");
-  if (pause)
-    stopped_before_ = TRY(PauseProcesses(running_->proc()));
-  else
-    TRY(ContinueProcesses(running_->proc(), stopped_before_));
+  if (health_ && pause) health_->Suspend(true);
+  auto done = pause ? Freeze() : ContinueProcesses(running_->proc(), stopped_before_);
+  if (health_) health_->Suspend(pause == done.has_value());  // as it is now
+  TRY(std::move(done));
   SetPhase(pause ? Phase::kPaused : Phase::kRunning);
   Tell(pause ? "pause" : "unpause");
   return {};

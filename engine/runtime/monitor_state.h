@@ -54,6 +54,7 @@ class Monitor {
   void Resize(TerminalSize size);
   Result<> Signal(int signal);
   Result<> Pause(bool pause);
+  Result<> Freeze();
   void Stop(int signal, int64_t timeout_ms);
   void Kill();
   void HurryOutput();

@@ -108,6 +108,7 @@ TEST(ExecOrder, Survives) {
   ExecOrder order{.store_root = "/a b", .store_runroot = "/run", .container_id = std::string(64, 'a')};
   order.request = {
       .command = {"sh", "-c", "x\ny"}, .env = {"A=\xff", "B="}, .user = "u:g", .id = "id", .tty = true};
+  order.request.events = false;
   order.request.size = {24, 80};
   order.request.timeout_ms = 1'000'000'000'000;
   auto decoded = DecodeExecOrder(Encode(order));

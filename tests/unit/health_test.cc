@@ -200,6 +200,26 @@ TEST(HealthSchedule, SuspendedChecksWait) {
   EXPECT_THAT(rig.started, ElementsAre(55));
 }
 
+// What it waits for would not come: everything in the container is stopped.
+TEST(HealthSchedule, ACheckThatRunsWhenItIsSuspendedIsNotCounted) {
+  Rig rig(Every10Seconds());
+  rig.schedule.Start();
+  rig.Advance(10);
+  ASSERT_TRUE(rig.pending);
+  std::string heard;
+  rig.schedule.RunNow([&](const HealthResult& result) { heard = result.output; });
+  rig.schedule.Suspend(true);
+  EXPECT_EQ(heard, "the container is paused");
+  rig.results = {1, 0};
+  rig.Advance(40);
+  EXPECT_TRUE(rig.published.log.empty());
+  rig.schedule.RunNow([&](const HealthResult& result) { heard = result.output; });
+  EXPECT_EQ(heard, "the container does not run");
+  rig.schedule.Suspend(false);
+  rig.Advance(10);
+  EXPECT_EQ(rig.published.status, "healthy");
+}
+
 TEST(HealthSchedule, StartupCommandFirst) {
   HealthConfig config = Every10Seconds();
   config.startup_command = {"ready", "-q"};

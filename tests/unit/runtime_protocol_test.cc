@@ -27,8 +27,8 @@ TEST(ControlProtocol, EveryMessageSurvives) {
   EXPECT_EQ(copy.attach.size, (TerminalSize{25, 80}));
   EXPECT_EQ(Again(ResizeRequest{{65535, 1}}).size, (TerminalSize{65535, 1}));
   EXPECT_EQ(Again(SignalRequest{15}).signal, 15);
-  StopRequest stop = Again(StopRequest{9, INT64_MAX, true});
-  EXPECT_TRUE(stop.signal == 9 && stop.timeout_ms == INT64_MAX && stop.final);
+  StopRequest stop = Again(StopRequest{9, INT64_MAX});
+  EXPECT_TRUE(stop.signal == 9 && stop.timeout_ms == INT64_MAX);
   EXPECT_EQ(Again(RestartRequest{-1}).timeout_ms, -1);
   EXPECT_FALSE(Again(PauseRequest{false}).pause);
   (void)Again(GoRequest{});
@@ -58,8 +58,8 @@ TEST(ControlProtocol, NonsenseIsRefused) {
   std::string good = Encode(StartRequest{"/data", "/run", "id"});
   for (size_t n = 0; n < good.size(); n++) EXPECT_FALSE(DecodeControl(good.substr(0, n))) << n;
   EXPECT_FALSE(DecodeControl(good + "x"));
-  EXPECT_EQ(DecodeControl("\x01\x63").error().code, Code::kCorrupt);
-  EXPECT_EQ(DecodeControl("\x02\x01").error().code, Code::kUnsupported) << "another version";
+  EXPECT_EQ(DecodeControl("\x02\x63").error().code, Code::kCorrupt);
+  EXPECT_EQ(DecodeControl("\x03\x01").error().code, Code::kUnsupported) << "another version";
   std::string huge = good;
   huge[9] = '\x7f';  // the length of the first string
   EXPECT_FALSE(DecodeControl(huge));

@@ -31,6 +31,51 @@ assert e["ContainerExitCode"] == 3 and e["Name"] == "web" and e["Type"] == "cont
   [ -z "$(past --filter label=tier=back)" ]
 }
 
+@test "health checks are told by their results alone; a paused container has none" {
+  results() { past --filter event=health_status --format '{{.Attributes.health_status}}'; }
+  more_results() { [ "$(results | wc -l)" -gt "$1" ]; }
+  wolffia run -d --name web --health-cmd 'test -e /ok' --health-interval 100ms --health-retries 2 busybox sleep 1000
+  eventually more_results 2
+  [ "$(results | head -2)" = $'starting\nunhealthy' ]
+  wolffia exec web touch /ok
+  healthy() { results | grep -qx healthy; }
+  eventually healthy
+  wolffia pause web
+  local before
+  before=$(results | wc -l)
+  run -125 wolffia healthcheck run web
+  sleep 0.5
+  [ "$(results | wc -l)" = "$before" ]
+  [ "$(wolffia inspect -f '{{.State.Health.Status}}' web)" = healthy ]
+  wolffia unpause web
+  eventually more_results "$before"
+  [ "$(results | tail -1)" = healthy ]
+  [ "$(past --filter event=exec | wc -l) $(past --filter event=exec_died | wc -l)" = "1 1" ]  # our own
+}
+
+@test "export is told" {
+  wolffia create --name web busybox true
+  wolffia export web >/dev/null
+  [ "$(past --format '{{.Status}}')" = $'create\nexport' ]
+}
+
+@test "restarts are counted, those of the policy since the last start" {
+  count() { wolffia inspect -f '{{.RestartCount}}' web; }
+  wolffia run -d --name web --restart on-failure:2 busybox sh -c 'test -e /ok && exec sleep 1000; exit 1'
+  wolffia wait web
+  [ "$(count)" = 2 ]
+  [ "$(past --filter event=restart | wc -l)" = 2 ]
+  wolffia start web
+  wolffia wait web
+  [ "$(count)" = 2 ]
+  wolffia rm web
+  wolffia run -d --name web --restart on-failure busybox sh -c 'test -e /ok && exec sleep 1000; [ ! -e /once ] || touch /ok; touch /once; exit 1'
+  runs() { [ "$(wolffia inspect -f '{{.State.Status}} {{.RestartCount}}' web)" = "running 2" ]; }
+  eventually runs
+  wolffia restart -t 0 web
+  [ "$(count)" = 0 ]
+}
+
 @test "images and volumes" {
   wolffia tag busybox other:1
   wolffia rmi other:1
