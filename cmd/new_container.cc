@@ -57,7 +57,6 @@ Result<ContainerRecord> RecordOf(const Command& command, const RunRequest& reque
   record.interactive = request.interactive;
   record.rootfs = root.rootfs;
   record.auto_remove = request.auto_remove;
-  record.network = request.network;
   record.userns = request.userns.mode;
   record.platform = root.rootfs.empty() ? root.image.platform.str() : Platform::Host().str();
   record.created_ns = command.context.now();
@@ -72,6 +71,7 @@ Result<ContainerRecord> RecordOf(const Command& command, const RunRequest& reque
   TRY(FillLog(request, root.config, record));
   TRY(FillHealth(request, root.config, record));
   TRY(FillNamespaces(request, root.config, record));
+  TRY(FillNetwork(request, root.config, record));
   TRY(FillProcess(request, root.config, record));
   TRY(FillVolumes(request, root.config, record));
   return record;

@@ -115,9 +115,7 @@ Result<RunRequest> ReadRunFlags(const OptionValues& options, const Settings& set
   request.interactive = options.Bool("interactive");
   request.auto_remove = options.Bool("rm");
   request.init = options.Bool("init");
-  request.network = options.Has("network") ? options.String("network") : settings.network;
-  if (request.network != "none" && request.network != "host")
-    return Fail(Code::kUnsupported, "--network " + request.network + ": this version has none and host");
+  TRY(ReadNetworkFlags(options, settings, request));
   request.userns = {options.String("userns"), options.List("uidmap"), options.List("gidmap")};
   request.cap_add = options.List("cap-add");
   request.cap_drop = options.List("cap-drop");

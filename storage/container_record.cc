@@ -1,6 +1,7 @@
 #include "storage/container_record.h"
 
 #include "storage/container_parts_json.h"
+#include "storage/network_json.h"
 #include "storage/record_json.h"
 
 namespace wolffia {
@@ -30,6 +31,7 @@ Result<> ReadLifecycle(const Json& document, std::string_view where, ContainerRe
   r.health = TRY(HealthMember(document, "health", where));
   r.volumes = TRY(VolumesMember(document, "volumes", where));
   r.secrets = TRY(SecretsMember(document, "secrets", where));
+  r.network_config = TRY(NetworkConfigMember(document, "network_config", r.network, where));
   return {};
 }
 
@@ -84,7 +86,8 @@ std::string SerializeContainer(const ContainerRecord& r) {
                  {"ipc_mode", r.ipc_mode},
                  {"uts_mode", r.uts_mode},
                  {"create_command", r.create_command},
-                 {"ports", r.ports}};
+                 {"ports", r.ports},
+                 {"network_config", ToJson(r.network_config)}};
   if (r.health) record["health"] = ToJson(*r.health);
   return DumpRecord(record);
 }

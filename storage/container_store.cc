@@ -11,6 +11,7 @@
 #include "storage/container_record.h"
 #include "storage/content.h"
 #include "storage/name_claim.h"
+#include "storage/network_json.h"
 #include "storage/random_name.h"
 #include "storage/staging.h"
 #include "storage/volume_store.h"
@@ -298,6 +299,17 @@ Result<> ContainerStore::WriteExit(const std::string& id, const ExitRecord& reco
 Result<> ContainerStore::WriteLive(const std::string& id, const LiveRecord& record) const {
   return ReplaceFileAt(store_.root(), PathOf(id) + "/live.json", SerializeLive(record), 0600,
                        Durability::kVolatile);
+}
+
+Result<> ContainerStore::WriteNetwork(const std::string& id, const NetworkState& state) const {
+  return ReplaceFileAt(store_.root(), PathOf(id) + "/network.json", SerializeNetwork(state), 0600,
+                       Durability::kVolatile);
+}
+
+Result<NetworkState> ContainerStore::ReadNetwork(const std::string& id) const {
+  constexpr size_t kMaxBytes = 1 << 20;
+  const std::string path = PathOf(id) + "/network.json";
+  return ParseNetwork(TRY(ReadFileAt(store_.root(), path, kMaxBytes)), path);
 }
 
 void ContainerStore::RemoveLive(const std::string& id) const {

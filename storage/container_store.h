@@ -15,6 +15,7 @@
 
 #include "engine/base/lock.h"
 #include "engine/oci/runtime_spec.h"
+#include "network/parts.h"
 #include "storage/container_parts.h"
 #include "storage/store.h"
 
@@ -39,7 +40,8 @@ struct ContainerRecord {  // config.json; changed by container_edit.h only
   bool interactive = false;          // it gets standard input when it is started in the foreground
   std::string rootfs;                // --rootfs: a host directory; then image fields are empty
   bool auto_remove = false;
-  std::string network = "none", userns, platform;
+  std::string network = "none", userns, platform;  // the network's mode, as people see it
+  NetworkConfig network_config;
   int64_t created_ns = 0;
   std::map<std::string, std::string> labels, annotations;
 
@@ -138,6 +140,9 @@ class ContainerStore {
   Result<> WriteStarted(const std::string& id, const StartedRecord& record) const;
   Result<> WriteExit(const std::string& id, const ExitRecord& record) const;
   Result<> WriteLive(const std::string& id, const LiveRecord& record) const;  // not durable
+  // network.json: what the network of a running container is. Not durable; counts only while it runs.
+  Result<> WriteNetwork(const std::string& id, const NetworkState& state) const;
+  Result<NetworkState> ReadNetwork(const std::string& id) const;  // kNotFound: it has none
   void RemoveLive(const std::string& id) const;
 
   // Removes a container that does not run (kBusy if its lock is held): claim, directory. Files that the user

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -32,8 +33,14 @@ Result<std::string> FindProgram(const std::string& program) {
 
 // Runs between vfork and exec: only system calls. Returns only on failure.
 void BecomeProgram(const char* path, char* const* argv, char* const* env, std::vector<Donation>& donations,
-                   bool new_session, const sigset_t& mask) {
-  if (new_session) setsid();
+                   const SpawnRequest& request, const sigset_t& mask) {
+  if (request.new_session) setsid();
+  if (request.user_namespace >= 0) {
+    if (setns(request.user_namespace, CLONE_NEWUSER) < 0) return;
+    // The system calls: libc's would change the ids of the parent's threads too, whose memory this is.
+    (void)!syscall(SYS_setresgid, 0, 0, 0);
+    (void)!syscall(SYS_setresuid, 0, 0, 0);
+  }
   // A target may be another donation's source: lift every source above all targets first.
   int floor = 3;
   for (const Donation& d : donations) floor = std::max(floor, d.to + 1);
@@ -109,7 +116,7 @@ Result<Child> Spawn(const SpawnRequest& request) {
   if (pid == 0) {
     BecomeProgram(path.c_str(), argv.data(),
                   request.inherit_env && request.env.empty() ? environ : env.data(), donations,
-                  request.new_session, old);
+                  request, old);
     child_errno = errno;
     _exit(127);
   }

@@ -23,6 +23,7 @@ struct SpawnRequest {
   bool inherit_env = true;
   std::vector<Donation> donations;  // 0, 1, 2 are inherited unless named here
   bool new_session = false;         // setsid in the child
+  int user_namespace = -1;          // entered first, as its root where it maps the ids 0; -1: stays in ours
 };
 
 // How a process ended: exit code, or 128 + signal as a shell counts it.

@@ -7,6 +7,7 @@
 #include "engine/config/registry_rules.h"
 #include "engine/config/user_paths.h"
 #include "engine/oci/quote.h"
+#include "network/network_options.h"
 
 namespace wolffia {
 namespace {
@@ -89,7 +90,20 @@ Result<> SetPolicy(const Context&, const TomlValue& value, Settings* settings) {
 }
 
 Result<> SetNetwork(const Context&, const TomlValue& value, Settings* settings) {
-  settings->network = TRY(ChoiceOf(value, {"none", "host"}));
+  settings->network = TRY(TextOf(value));
+  NetworkConfig checked;
+  return ReadNetworkModes({settings->network}, {}, checked);
+}
+
+Result<> SetNetworkOptions(const Context&, const TomlValue& value, Settings* settings) {
+  settings->network_options = TRY(StringsOf(value));
+  UserModeOptions checked;
+  for (const std::string& option : settings->network_options) TRY(ReadUserModeOption(option, checked));
+  return {};
+}
+
+Result<> SetNetworkFallback(const Context&, const TomlValue& value, Settings* settings) {
+  settings->network_fallback = TRY(ChoiceOf(value, {"error", "host"}));
   return {};
 }
 
@@ -166,6 +180,8 @@ constexpr std::array kKeys = {
     SettingKey{"run.seccomp_profile", Kind::kText, SetOptionalPath<&Settings::seccomp_profile>,
                ShowText<&Settings::seccomp_profile>},
     SettingKey{"run.env", Kind::kList, SetEnv, ShowList<&Settings::env>},
+    SettingKey{"network.options", Kind::kList, SetNetworkOptions, ShowList<&Settings::network_options>},
+    SettingKey{"network.fallback", Kind::kText, SetNetworkFallback, ShowText<&Settings::network_fallback>},
     SettingKey{"registries.search", Kind::kList, SetSearch, ShowSearch},
 };
 

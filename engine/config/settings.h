@@ -58,10 +58,13 @@ struct Settings {
   uint64_t max_layer_size = uint64_t{64} << 30;  // bytes; "64GiB" in TOML
   std::string policy = "missing";                // pull.policy: missing | always | never | newer
   // [run]
-  std::string network = "none";              // run.network: none | host
+  std::string network = "none";              // run.network: as --network takes it
   std::vector<std::string> default_ulimits;  // "nofile=1024:4096"
   std::string seccomp_profile;               // run.seccomp_profile: a file; empty: built in
   std::vector<std::string> env;              // run.env
+  // [network]
+  std::vector<std::string> network_options;  // network.options: "mtu=1500"; of slirp4netns and pasta
+  std::string network_fallback = "error";    // network.fallback = "error" | "host", where no namespace can be had
   // [[registry]], registries.*
   RegistrySettings registries;
 

@@ -9,6 +9,7 @@
 
 #include "engine/runtime/device_request.h"
 #include "engine/runtime/id_map.h"
+#include "network/parts.h"
 #include "storage/container_parts.h"
 
 namespace wolffia {
@@ -102,7 +103,7 @@ struct RunRequest {
   std::vector<std::string> env_files;
   std::vector<MountRequest> mounts;
   bool read_only = false, interactive = false, auto_remove = false, init = false;
-  std::string network = "none";  // none | host
+  NetworkConfig network;
   UsernsRequest userns;
   std::vector<std::string> cap_add, cap_drop;  // "NET_ADMIN", "CAP_NET_ADMIN", "ALL"
   std::optional<std::string> seccomp;          // FILE or "unconfined"

@@ -254,7 +254,7 @@ std::string ContainerEnv(const SpecInputs& in) {
 
 Result<> AddHostFiles(const SpecInputs& in, const std::string& hostname,
                       std::map<std::string, std::string>& files) {
-  HostFilesRequest request{.hostname = hostname, .host_network = in.request.network == "host"};
+  HostFilesRequest request{.hostname = hostname, .host_network = in.request.network.mode == "host"};
   if (in.request.process.hosts_file) files["hosts"] = MakeHosts(request);
   files["hostname"] = MakeHostname(request);
   if (std::optional<std::string> text = MakeResolvConf(request)) files["resolv.conf"] = std::move(*text);
@@ -297,16 +297,16 @@ std::vector<SpecNamespace> Namespaces(const SpecInputs& in) {
   if (modes.ipc != "host") namespaces.push_back({"ipc", ""});
   if (modes.uts != "host") namespaces.push_back({"uts", ""});
   namespaces.push_back({"cgroup", ""});
-  if (in.request.network != "host") namespaces.push_back({"network", ""});
+  if (in.request.network.mode != "host") namespaces.push_back({"network", ""});
   return namespaces;
 }
 
 }  // namespace
 
 Result<BuiltSpec> BuildSpec(const Context& context, const SpecInputs& inputs) {
-  if (inputs.request.network != "none" && inputs.request.network != "host")
-    return Fail(Code::kUnsupported,
-                "--network " + inputs.request.network + ": not supported yet (none and host are)");
+  const std::string& network = inputs.request.network.mode;
+  if (network != "none" && network != "host")
+    return Fail(Code::kUnsupported, "--network " + network + ": not supported by this version");
   BuiltSpec built;
   RuntimeSpec& spec = built.spec;
   UserFiles files;

@@ -16,7 +16,7 @@ constexpr uint64_t kDefaultShmSize = 65536000;  // bytes, as podman
 using Mounts = std::vector<SpecMount>;
 
 bool SharesHostNetwork(const RunRequest& request) {
-  return request.network == "host";
+  return request.network.mode == "host";
 }
 
 // sysfs shows the devices of a network namespace, so the kernel mounts a new one only for the owner of ours;

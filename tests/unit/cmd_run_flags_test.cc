@@ -73,7 +73,7 @@ TEST(RunFlags, Everything) {
   EXPECT_TRUE(request->mounts[0].read_only);
   EXPECT_EQ(request->mounts[1].destination, "/t");
   EXPECT_EQ(request->mounts[2].type, "tmpfs");
-  EXPECT_EQ(request->network, "none");
+  EXPECT_EQ(request->network.mode, "none");
   EXPECT_EQ(request->userns.mode, "keep-id");
   EXPECT_THAT(request->userns.uid_maps, ElementsAre("0:0:1", "1:1:9"));
   EXPECT_THAT(request->cap_add, ElementsAre("A", "B"));
@@ -90,7 +90,7 @@ TEST(RunFlags, Everything) {
 TEST(RunFlags, Defaults) {
   auto request = Read({"img"});
   ASSERT_TRUE(request);
-  EXPECT_EQ(request->network, "host");
+  EXPECT_EQ(request->network.mode, "host");
   EXPECT_FALSE(request->entrypoint);
   EXPECT_FALSE(request->seccomp);
   EXPECT_FALSE(request->shm_size);
@@ -111,7 +111,7 @@ TEST(RunFlags, Errors) {
   const Case cases[] = {
       {{"--entrypoint", "[1]", "img"}, "--entrypoint [1]: not an array of strings"},
       {{"--entrypoint", "[\"a\"", "img"}, "--entrypoint"},
-      {{"--network=bridge", "img"}, "--network bridge"},
+      {{"--network=slirp4netns:mtu=1", "img"}, "mtu"},
       {{"--security-opt=label=disable", "img"}, "--security-opt label=disable"},
       {{"--security-opt=seccomp=", "img"}, "--security-opt seccomp="},
       {{"--security-opt=no-new-privileges=maybe", "img"}, "--security-opt"},

@@ -63,6 +63,9 @@ network = "host"
 default_ulimits = ["nofile=1024:4096", "core=unlimited"]
 seccomp_profile = "/etc/profile.json"
 env = ["A=b", "C="]
+[network]
+options = ["mtu=1500"]
+fallback = "host"
 [registries]
 search = ["quay.io"]
 )");
@@ -78,6 +81,8 @@ search = ["quay.io"]
   EXPECT_EQ(settings->max_layer_size, 1u << 30);
   EXPECT_EQ(settings->policy, "newer");
   EXPECT_EQ(settings->network, "host");
+  EXPECT_EQ(settings->network_options, std::vector<std::string>{"mtu=1500"});
+  EXPECT_EQ(settings->network_fallback, "host");
   EXPECT_EQ(settings->default_ulimits.size(), 2u);
   EXPECT_EQ(settings->seccomp_profile, "/etc/profile.json");
   EXPECT_EQ(settings->env, (std::vector<std::string>{"A=b", "C="}));
@@ -152,7 +157,7 @@ TEST_F(SettingsTest, RefusedInAFile) {
       {"[run]\nenv = 'A=b'", "run.env: not an array of strings"},
       {"[run]\ndefault_ulimits = ['nofile']", "'nofile' is not NAME=SOFT[:HARD]"},
       {"[run]\ndefault_ulimits = ['nofile=1:x']", "'nofile=1:x' is not"},
-      {"[run]\nnetwork = 'bridge'", "'bridge' is not one of none, host"},
+      {"[run]\nnetwork = 'slirp4netns:mtu=1'", "invalid mtu"},
       {"[run]\nseccomp_profile = 'p.json'", "'p.json' is not an absolute path"},
       {"[registries]\nsearch = ['a b']", "registries.search: 'a b' is not HOST"},
       {"[storage]\nroot = '/x'\nroot = '/y'", ":3:8: "},
@@ -180,7 +185,7 @@ TEST_F(SettingsTest, RefusedElsewhere) {
       {"WOLFFIA_STORAGE_ROT", "WOLFFIA_STORAGE_ROT: there is no such setting"},
       {"WOLFFIA_STORAGE_ROOT", "WOLFFIA_STORAGE_ROOT: 'bad' is not an absolute path"},
       {"WOLFFIA_PULL_RETRIES", "WOLFFIA_PULL_RETRIES: 'bad' is not an integer"},
-      {"WOLFFIA_RUN_NETWORK", "WOLFFIA_RUN_NETWORK: 'bad' is not one of"},
+      {"WOLFFIA_NETWORK_FALLBACK", "WOLFFIA_NETWORK_FALLBACK: 'bad' is not one of error, host"},
       {"WOLFFIA_RUN_ENV", "WOLFFIA_RUN_ENV: 'bad' is not NAME=VALUE"},
   };
   for (const auto& [name, why] : rows) {

@@ -135,7 +135,7 @@ INSTANTIATE_TEST_SUITE_P(All, GoldenSpec,
 
 TEST(BuildSpec, HostNetwork) {
   World world;
-  world.request.network = "host";
+  world.request.network.mode = "host";
   Result<BuiltSpec> built = world.Build();
   ASSERT_TRUE(built) << built.error().what;
   EXPECT_FALSE(built->spec.HasNamespace("network"));
@@ -181,7 +181,7 @@ TEST(BuildSpec, Refusals) {
       {[](World& w) { w.request.ulimits = {"nofile=5000"}; }, Code::kUnsupported, "4096"},
       {[](World& w) { w.request.env_files = {"/nonexistent"}; }, Code::kNotFound, "--env-file"},
       {[](World& w) { w.request.env = {"=1"}; }, Code::kInvalid, "no name"},
-      {[](World& w) { w.request.network = "slirp4netns"; }, Code::kUnsupported, "--network"},
+      {[](World& w) { w.request.network.mode = "pasta"; }, Code::kUnsupported, "--network"},
       {[](World& w) { w.request.mounts = {*ParseVolumeFlag("/nonexistent:/a", "/")}; }, Code::kNotFound,
        "statfs /nonexistent: no such file or directory"},
       {[](World& w) { w.request.mounts = {*ParseVolumeFlag("/usr:/a", "/"), *ParseTmpfsFlag("/a")}; },

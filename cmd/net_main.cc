@@ -1,0 +1,33 @@
+// wolffia-net: what works for containers' networks beside the monitor, by its first argument. Descriptor 3 is
+// its control socket: it ends when the other end closes.
+#include <fcntl.h>
+
+#include <cstdio>
+#include <cstring>
+
+namespace {
+
+constexpr int kControl = 3;
+
+struct Role {
+  const char* name;
+  int (*run)(int control);
+};
+// One line each: {"ports", wolffia::RunPortForwarder}
+constexpr Role kRoles[] = {
+    {"", nullptr},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::strcmp(argv[1], "--version") == 0) {
+    std::puts("wolffia-net " WOLFFIA_VERSION);
+    return 0;
+  }
+  if (argc == 2 && fcntl(kControl, F_SETFD, FD_CLOEXEC) == 0)
+    for (const Role& role : kRoles)
+      if (role.run != nullptr && std::strcmp(argv[1], role.name) == 0) return role.run(kControl);
+  std::fputs("wolffia-net: this program is started by wolffia\n", stderr);
+  return 125;
+}

@@ -1,0 +1,69 @@
+// ContainerNetwork: the network of one running container, in its monitor: driver, published ports, fast path
+// and rates put together in the order that works.
+//
+//   Prepare   before the first process exists: whatever can be refused is refused here (a port that is taken)
+//   Begin     the namespaces exist, the id maps are written: helpers start while the container builds its
+//   root Finish    the network can be used Watch     from then on: a helper that dies is reported and
+//   replaced, without the container noticing more than
+//             broken connections
+//
+// Nothing of it survives the object: helpers end when it is destroyed, and when the monitor is killed.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "engine/base/event_loop.h"
+#include "network/driver.h"
+
+namespace wolffia {
+
+struct ContainerNetworkSetup {
+  NetworkConfig config;
+  std::string container_id, container_name;
+  std::string data_root, runtime_root;  // of the store: networks/, and what is gone at reboot
+};
+
+// A helper's fate: "died" (and will be replaced), "restarted", "failed" (why it was not; it is tried again).
+using HelperReport =
+    std::function<void(const std::string& helper, const std::string& action, const std::string& detail)>;
+
+class ContainerNetwork {
+ public:
+  // nullptr for a mode that needs nothing of us (none, host, container:, ns:).
+  static Result<std::unique_ptr<ContainerNetwork>> Make(const Context& context, ContainerNetworkSetup setup);
+  ContainerNetwork(const ContainerNetwork&) = delete;
+  ~ContainerNetwork();
+
+  Result<> Prepare();
+  int ParentUserNamespace() const { return driver_->ParentUserNamespace(); }
+  // Takes /proc/PID/ns/net; `user_namespace` stays the caller's and outlives this.
+  Result<> Begin(int user_namespace, Fd net_namespace, bool root_mapped);
+  Result<> Finish();
+  Result<> Watch(EventLoop& loop, HelperReport report);
+
+  NetworkState State() const;
+  std::vector<std::string> NameServers() const { return driver_->NameServers(); }
+
+ private:
+  ContainerNetwork(const Context& context, ContainerNetworkSetup setup);
+  void WatchHelpers();
+  void ForgetHelpers();
+  void Lost(const std::string& helper);
+  void Repair();
+
+  const Context& context_;
+  ContainerNetworkSetup setup_;
+  Fd net_namespace_;
+  NetworkTarget target_;
+  std::unique_ptr<NetworkDriver> driver_;
+  EventLoop* loop_ = nullptr;
+  HelperReport report_;
+  std::vector<int> watched_;
+  EventLoop::TimerId repair_timer_ = 0;
+  int failures_ = 0;         // of repairs, in a row
+  int64_t repaired_ns_ = 0;  // when the last one was made
+};
+
+}  // namespace wolffia
