@@ -1,0 +1,1 @@
+wolffia_fuzz(port_mapping LINK wolffia_network)
