@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "network/rate_limit.h"
 #include "network/slirp4netns.h"
 
 namespace wolffia {
@@ -53,7 +54,16 @@ Result<> ContainerNetwork::Begin(int user_namespace, Fd net_namespace, bool root
 }
 
 Result<> ContainerNetwork::Finish() {
-  return driver_->Finish();
+  TRY(driver_->Finish());
+  return LimitInterfaces();
+}
+
+// The limits of an interface go with it when its helper dies.
+Result<> ContainerNetwork::LimitInterfaces() {
+  const NetworkRates rates{setup_.config.ingress_rate, setup_.config.egress_rate};
+  std::vector<std::string> names;
+  for (const InterfaceState& state : driver_->Interfaces()) names.push_back(state.interface);
+  return LimitRates(target_, names, rates);
 }
 
 NetworkState ContainerNetwork::State() const {
@@ -91,6 +101,7 @@ void ContainerNetwork::Lost(const std::string& helper) {
 
 void ContainerNetwork::Repair() {
   Result<> repaired = driver_->Repair(target_);
+  if (repaired) repaired = LimitInterfaces();
   repaired_ns_ = context_.now();
   const std::string name = setup_.config.mode;
   if (!repaired) {

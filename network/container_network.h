@@ -48,6 +48,7 @@ class ContainerNetwork {
 
  private:
   ContainerNetwork(const Context& context, ContainerNetworkSetup setup);
+  Result<> LimitInterfaces();
   void WatchHelpers();
   void ForgetHelpers();
   void Lost(const std::string& helper);

@@ -86,6 +86,10 @@ void ForEachAttribute(std::string_view bytes,
 Result<NetlinkSocket> NetlinkSocket::Open(int protocol, uint32_t groups) {
   Fd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
   if (!fd) return FailErrno("open a netlink socket");
+  return Adopt(std::move(fd), groups);
+}
+
+Result<NetlinkSocket> NetlinkSocket::Adopt(Fd fd, uint32_t groups) {
   const int one = 1;
   (void)setsockopt(fd.get(), SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof one);
   (void)setsockopt(fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one);

@@ -71,6 +71,8 @@ class NetlinkSocket {
   // In the network namespace that the calling thread is in. `protocol`: NETLINK_ROUTE, NETLINK_NETFILTER.
   // `groups`: multicast groups (RTMGRP_*) for Await.
   static Result<NetlinkSocket> Open(int protocol, uint32_t groups = 0);
+  // Of another namespace (namespace_socket.h).
+  static Result<NetlinkSocket> Adopt(Fd socket, uint32_t groups = 0);
 
   // Sends and waits for the acknowledgement. The error is "what: " and the kernel's words (extended ACK where
   // it has one).
