@@ -39,7 +39,9 @@ Result<int> AttachVerb(const Command& command) {
   if (!client && client.error().code == Code::kBusy) return NotRunning();
   if (!client) return std::unexpected(std::move(client).error());
   AttachStreams streams = TRY(AttachStreams::Make(options));
-  TRY(client->Ask(streams.request(), streams.theirs()));
+  auto attached = client->Ask(streams.request(), streams.theirs());
+  if (!attached && attached.error().code == Code::kBusy) return NotRunning();
+  TRY(std::move(attached));
   WriteContainerEvent(command.context, session.store, status.record.id, "attach");
   AttachResult result = TRY(PumpAttached(*client, std::move(streams), options));
   if (result.end == AttachEnd::kMonitorDied)

@@ -1,5 +1,7 @@
 #include "cmd/container_control.h"
 
+#include <poll.h>
+
 #include <cerrno>
 
 #include "engine/runtime/stop_signal.h"
@@ -7,17 +9,14 @@
 namespace wolffia {
 namespace {
 
-bool IsEnd(const Error& error) {
-  return error.code == Code::kBusy || error.code == Code::kNotFound || error.os_errno == ECONNRESET ||
-         error.os_errno == EPIPE || error.os_errno == ECONNREFUSED;
-}
+constexpr int kPatienceMs = 10'000, kPollMs = 5;
 
-// A connection that broke: the container has ended, or its monitor is in trouble.
+// A connection that broke, or could not be made: the monitor has gone, and the container goes with it.
 Result<> AfterTheEnd(const Store& store, const ContainerStatus& status, Error error) {
-  if (error.os_errno == 0 || !IsEnd(error)) return std::unexpected(std::move(error));
-  auto now = ContainerStore(store).Get(status.record.id);
-  if (now && HasMonitor(*now)) return std::unexpected(std::move(error));
-  return {};
+  const bool ended = error.code == Code::kNotFound || error.os_errno == ECONNRESET ||
+                     error.os_errno == EPIPE || error.os_errno == ECONNREFUSED;
+  if (!ended) return std::unexpected(std::move(error));
+  return AwaitEnd(store, status);
 }
 
 void WarnOfForce(const Command& command, const ContainerStatus& status, int64_t timeout_ms) {
@@ -39,6 +38,19 @@ bool HasMonitor(const ContainerStatus& status) {
   return status.state == ContainerState::kRunning;
 }
 
+Result<> AwaitEnd(const Store& store, const ContainerStatus& status) {
+  const int monitor = status.started ? status.started->monitor_pid : 0;
+  for (int waited = 0; waited < kPatienceMs; waited += kPollMs) {
+    auto now = ContainerStore(store).Get(status.record.id);
+    if (!now && now.error().code == Code::kNotFound) return {};
+    if (!now) return std::unexpected(std::move(now.error()));
+    if (now->phase == Phase::kNone) return {};
+    if (monitor != 0 && now->started && now->started->monitor_pid != monitor) return {};
+    poll(nullptr, 0, kPollMs);
+  }
+  return Fail(Code::kBusy, "container " + status.record.id.substr(0, 12) + " has not ended after 10 seconds");
+}
+
 Result<std::optional<ControlMessage>> AskMonitor(const Store& store, const ContainerStatus& status,
                                                  const ControlMessage& request) {
   auto client = ControlClient::Connect(store, status);
@@ -48,11 +60,11 @@ Result<std::optional<ControlMessage>> AskMonitor(const Store& store, const Conta
   return std::optional<ControlMessage>();
 }
 
-std::vector<Result<>> AskAll(const Command& command, const Store& store,
-                             const std::vector<ChosenOne>& containers,
-                             const std::function<ControlMessage(const ContainerStatus&)>& request) {
+std::vector<Result<bool>> AskAll(const Command& command, const Store& store,
+                                 const std::vector<ChosenOne>& containers,
+                                 const std::function<ControlMessage(const ContainerStatus&)>& request) {
   std::vector<std::optional<ControlClient>> clients(containers.size());
-  std::vector<Result<>> results(containers.size());
+  std::vector<Result<bool>> results(containers.size(), false);
   for (size_t i = 0; i < containers.size(); i++) {
     const ContainerStatus& status = containers[i].status;
     if (!HasMonitor(status)) continue;
@@ -60,17 +72,19 @@ std::vector<Result<>> AskAll(const Command& command, const Store& store,
     Result<> sent = client ? client->Send(request(status)) : std::unexpected(client.error());
     if (sent)
       clients[i] = std::move(*client);
-    else if (!IsEnd(sent.error()))
-      results[i] = std::move(sent);
+    else if (auto after = AfterTheEnd(store, status, std::move(sent.error())); !after)
+      results[i] = std::unexpected(std::move(after.error()));
   }
   for (size_t i = 0; i < containers.size(); i++) {
     if (!clients[i]) continue;
     const ContainerStatus& status = containers[i].status;
     auto answer = clients[i]->Answer();
     if (!answer) {
-      results[i] = AfterTheEnd(store, status, std::move(answer.error()));
+      auto after = AfterTheEnd(store, status, std::move(answer.error()));
+      if (!after) results[i] = std::unexpected(std::move(after.error()));
       continue;
     }
+    results[i] = true;
     const auto* done = std::get_if<Done>(&answer->message);
     const ControlMessage asked = request(status);
     const auto* stop = std::get_if<StopRequest>(&asked);

@@ -111,7 +111,7 @@ Result<Test> VolumeTest(const Filter& filter, const Store& store) {
     };
     for (const VolumeUse& use : s.record.volumes)
       if (fits(use.name, use.destination)) return true;
-    auto spec = ReadSpec(store, s.record.id);
+    auto spec = ContainerStore(store).ReadSpec(s.record.id);
     if (!spec) return false;
     return std::ranges::any_of(UserMounts(*spec, ContainerStore(store).DirectoryOf(s.record.id)),
                                [&](const SpecMount& m) { return fits(m.source, m.destination); });

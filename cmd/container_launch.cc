@@ -15,7 +15,10 @@ Result<std::optional<NewContainer>> TakeFromCopies(const Store& store, const std
   ContainerStore containers(store);
   for (int waited = 0;; waited += kPauseMs) {
     auto taken = TRY(containers.Take(id));
-    if (taken || TRY(containers.Get(id)).phase != Phase::kMounted) return taken;
+    if (taken) return taken;
+    const Phase phase = TRY(containers.Get(id)).phase;
+    if (phase == Phase::kNone) continue;  // just now
+    if (phase != Phase::kMounted) return taken;
     if (waited >= kPatienceMs)
       return Fail(Code::kBusy, "container " + id.substr(0, 12) +
                                    " has been busy with copies of its files for 10 seconds; try again later");
@@ -41,7 +44,7 @@ Result<> LaunchInBackground(const Command& command, const Store& store, const Co
   if (status.phase == Phase::kInitialized) {
     auto answer = AskMonitor(store, status, GoRequest{});
     if (!answer && answer.error().code != Code::kBusy) return std::unexpected(std::move(answer.error()));
-    return {};
+    if (!answer || *answer) return {};  // it runs
   }
   auto started = TRY(LaunchIfStopped(command, store, status, std::nullopt));
   if (started) started->monitor.Detach();

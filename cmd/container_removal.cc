@@ -1,6 +1,5 @@
 #include "cmd/container_removal.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -8,7 +7,7 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include "cmd/session.h"
+#include "cmd/container_control.h"
 #include "cmd/volume_removal.h"
 #include "engine/runtime/control_client.h"
 #include "engine/runtime/events.h"
@@ -18,7 +17,7 @@
 namespace wolffia {
 namespace {
 
-constexpr int kKillTimeoutMs = 10'000, kPollMs = 5;
+constexpr int kStops = 20;  // others may start it again each time
 
 // The parent of a process, from /proc/PID/stat: the fourth field, after the name in parentheses.
 Result<int> ParentOf(int pid) {
@@ -42,18 +41,6 @@ Result<> KillInit(const StartedRecord& started) {
   return {};
 }
 
-Result<> AwaitEnd(const Store& store, const std::string& id) {
-  ContainerStore containers(store);
-  for (int waited = 0; waited < kKillTimeoutMs; waited += kPollMs) {
-    auto status = containers.Get(id);
-    if (!status && status.error().code == Code::kNotFound) return {};
-    if (TRY(std::move(status)).phase == Phase::kNone) return {};
-    poll(nullptr, 0, kPollMs);
-  }
-  return Fail(Code::kBusy,
-              "container " + id.substr(0, 12) + " was killed and has not ended after 10 seconds");
-}
-
 // Through its monitor; where that does not answer, by the pid that it wrote down.
 Result<> StopForRemoval(const Store& store, const std::string& id, int64_t timeout_ms) {
   ContainerStatus status = TRY(ContainerStore(store).Get(id));
@@ -65,7 +52,7 @@ Result<> StopForRemoval(const Store& store, const std::string& id, int64_t timeo
     status = TRY(ContainerStore(store).Get(id));
     if (status.phase != Phase::kNone && status.started) TRY(KillInit(*status.started));
   }
-  return AwaitEnd(store, id);
+  return AwaitEnd(store, status);
 }
 
 void TellRemoved(const Context& context, const Store& store, const ContainerRecord& record) {
@@ -89,7 +76,7 @@ Result<> RemoveFiles(const Context& context, const Store& store, const std::stri
   ContainerStore containers(store);
   std::string left_over;
   auto removed = containers.Remove(id, &left_over);
-  if (!removed && removed.error().code == Code::kBusy && options.force) {
+  for (int i = 0; !removed && removed.error().code == Code::kBusy && options.force && i < kStops; i++) {
     TRY(StopForRemoval(store, id, options.timeout_ms));
     removed = containers.Remove(id, &left_over);
   }

@@ -30,7 +30,7 @@ std::string CommandText(const ContainerRecord& record, bool no_trunc) {
 std::vector<std::string> MountPoints(const Store* store, const std::string& id) {
   std::vector<std::string> points;
   if (store == nullptr) return points;
-  if (auto spec = ReadSpec(*store, id))
+  if (auto spec = ContainerStore(*store).ReadSpec(id))
     for (const SpecMount& mount : UserMounts(*spec, ContainerStore(*store).DirectoryOf(id)))
       points.push_back(mount.destination);
   return points;

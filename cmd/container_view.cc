@@ -76,11 +76,6 @@ std::string HealthOf(const ContainerStatus& status) {
   return HasProcesses(status) && status.live && status.live->health ? status.live->health->status : "";
 }
 
-Result<RuntimeSpec> ReadSpec(const Store& store, const std::string& id) {
-  std::string path = ContainerStore(store).DirectoryOf(id) + "/spec.json";
-  return RuntimeSpec::Parse(TRY(ReadFile(path, 16 << 20))).With("container " + id.substr(0, 12));
-}
-
 std::vector<SpecMount> UserMounts(const RuntimeSpec& spec, const std::string& container_dir) {
   static constexpr std::string_view kOwn[] = {"/proc",       "/dev", "/dev/pts",      "/dev/shm",
                                               "/dev/mqueue", "/sys", "/sys/fs/cgroup"};

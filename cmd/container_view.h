@@ -24,9 +24,6 @@ int RestartsOf(const ContainerStatus& status);
 // "starting", "healthy", "unhealthy"; empty without a health check that runs.
 std::string HealthOf(const ContainerStatus& status);
 
-// The OCI runtime spec that the container was made with.
-Result<RuntimeSpec> ReadSpec(const Store& store, const std::string& id);
-
 // The mounts that the user asked for: those of the spec without the engine's own.
 std::vector<SpecMount> UserMounts(const RuntimeSpec& spec, const std::string& container_dir);
 

@@ -3,8 +3,6 @@
 namespace wolffia {
 namespace {
 
-constexpr size_t kMaxSpecBytes = 4 << 20;
-
 uint32_t ContainerId(const std::vector<SpecIdMapping>& maps, uint32_t host) {
   for (const SpecIdMapping& map : maps)
     if (host >= map.host_id && host - map.host_id < map.size) return map.container_id + (host - map.host_id);
@@ -20,8 +18,7 @@ Result<CopyContainer> CopyContainer::Open(const Command& command, const Store& s
   if (!id && id.error().code == Code::kNotFound)
     return Fail(Code::kNotFound, "container \"" + typed + "\" does not exist");
   ContainerStatus status = TRY(containers.Get(TRY(std::move(id))));
-  std::string json = TRY(ReadFile(containers.DirectoryOf(status.record.id) + "/spec.json", kMaxSpecBytes));
-  RuntimeSpec spec = TRY_WITH(RuntimeSpec::Parse(json), "spec.json of the container");
+  RuntimeSpec spec = TRY(containers.ReadSpec(status.record.id));
   RootAccess access = TRY(RootAccess::Open(command.context, store, status));
   return CopyContainer{std::move(status), std::move(spec), std::move(access)};
 }

@@ -16,7 +16,7 @@
 namespace wolffia {
 namespace {
 
-constexpr size_t kMaxSpecBytes = 4 << 20, kMaxListing = size_t{1} << 30, kBufferSize = 64 << 10;
+constexpr size_t kMaxListing = size_t{1} << 30, kBufferSize = 64 << 10;
 
 struct ChangedPath {
   std::string path;
@@ -82,8 +82,7 @@ Result<std::vector<ChangedPath>> ChangesOfContainer(const Command& command, cons
     return Fail(Code::kUnsupported, "the container was made from the directory " + record.rootfs +
                                         ", so there is no image to compare it with");
   const std::string directory = ContainerStore(store).DirectoryOf(record.id);
-  const std::string json = TRY(ReadFile(directory + "/spec.json", kMaxSpecBytes));
-  const RuntimeSpec spec = TRY_WITH(RuntimeSpec::Parse(json), "spec.json of the container");
+  const RuntimeSpec spec = TRY(ContainerStore(store).ReadSpec(record.id));
   const std::set<std::string> made_for = MountPoints(spec, record);
   const Lower lower = TRY(ImageStore(store).OpenLower(record.chain, record.diff_ids));
   Fd own = TRY(OpenDirectory(AT_FDCWD, directory));
@@ -128,7 +127,9 @@ Result<int> DiffVerb(const Command& command) {
   Session session = TRY(OpenSession(command, Registries::kSkip));
   ContainerStore containers(session.store);
   ContainerStatus status = TRY(containers.Get(TRY(TypedOrLatest(command, containers))));
-  auto changes = TRY(ChangesOfContainer(command, session.store, status));
+  auto found = ChangesOfContainer(command, session.store, status);
+  if (!found) return std::unexpected(containers.OrGone(status.record.id, std::move(found.error())));
+  const std::vector<ChangedPath>& changes = *found;
   if (format == "json") {
     Print(JsonOf(changes));
     return 0;

@@ -121,7 +121,8 @@ Result<UnitRequest> RequestOf(const Command& command, const Session& session, co
   request.run = std::move(created.run);
   request.has_name = created.has_name;
   if (!created.inherited_env.empty())
-    request.inherited_env = Inherited(TRY(ReadSpec(session.store, record.id)), created.inherited_env);
+    request.inherited_env =
+        Inherited(TRY(ContainerStore(session.store).ReadSpec(record.id)), created.inherited_env);
   return request;
 }
 

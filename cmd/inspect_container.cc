@@ -187,7 +187,7 @@ Result<ContainerDetails> ReadContainerDetails(const Store& store, const Containe
   ContainerStore containers(store);
   ContainerDetails details;
   details.status = status;
-  details.spec = TRY(ReadSpec(store, record.id));
+  details.spec = TRY(ContainerStore(store).ReadSpec(record.id));
   details.directory = containers.DirectoryOf(record.id);
   details.mounts = UserMounts(details.spec, details.directory);
   details.exec_ids = ListExecSessions(store, record.id);

@@ -9,7 +9,6 @@ namespace wolffia {
 namespace {
 
 constexpr std::string_view kContainer = "container:";
-constexpr size_t kMaxSpecBytes = 4 << 20;
 
 struct Shared {
   const char* kind;
@@ -73,8 +72,7 @@ Result<std::optional<IdMaps>> ResolveNamespaces(const Store& store, RunRequest& 
     TRY(CheckHasOwn(other.record.ipc_mode, other.record, "ipc"));
     TRY(CheckShareable(other.record));
   }
-  std::string json = TRY(ReadFile(containers.DirectoryOf(id) + "/spec.json", kMaxSpecBytes));
-  RuntimeSpec spec = TRY_WITH(RuntimeSpec::Parse(json), "container " + other.record.name);
+  RuntimeSpec spec = TRY(containers.ReadSpec(id));
   if (flags.uts.starts_with(kContainer)) request.hostname = spec.hostname;
   auto is_one = [](const std::vector<SpecIdMapping>& map) { return map.size() == 1 && map[0].size == 1; };
   const bool single = is_one(spec.uid_mappings) && is_one(spec.gid_mappings);

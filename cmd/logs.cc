@@ -123,7 +123,9 @@ class LogsRun {
       else
         timeout_ms = timeout_ms < 0 ? kLookAgainMs : std::min<int64_t>(timeout_ms, kLookAgainMs);
     }
-    (void)poll(fds.data(), fds.size(), static_cast<int>(timeout_ms));
+    // The close of a lock's file is told a moment before the lock is free: then there may be no other news.
+    if (look_again_ && timeout_ms < 0) timeout_ms = kLookAgainMs;
+    look_again_ = poll(fds.data(), fds.size(), static_cast<int>(timeout_ms)) > 0;
     if ((fds[0].revents & (POLLERR | POLLNVAL)) != 0) reader_gone_ = true;
   }
 
@@ -137,7 +139,7 @@ class LogsRun {
   const Store& store_;
   std::vector<Source> sources_;
   LogPrinter printer_;
-  bool follow_ = false, reader_gone_ = false;
+  bool follow_ = false, reader_gone_ = false, look_again_ = false;
   int64_t until_ns_ = INT64_MAX;
 };
 

@@ -68,7 +68,7 @@ Result<> AddFrom(const Store& store, const std::string& text, RunRequest& reques
   auto id = containers.Lookup(source.container);
   if (!id) return std::unexpected(std::move(id.error()).With("--volumes-from"));
   ContainerStatus status = TRY(containers.Get(*id));
-  RuntimeSpec spec = TRY(ReadSpec(store, *id));
+  RuntimeSpec spec = TRY(ContainerStore(store).ReadSpec(*id));
   for (const SpecMount& mount : UserMounts(spec, containers.DirectoryOf(*id))) {
     if ((mount.type != "bind" && mount.type != "overlay") || HasDestination(request, mount.destination))
       continue;

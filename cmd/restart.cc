@@ -22,8 +22,10 @@ Result<int> RestartVerb(const Command& command) {
   auto results = AskAll(command, session.store, containers, [&](const ContainerStatus&) { return request; });
   size_t at = 0;
   return ForEachContainer(containers, [&](const ChosenOne& one) -> Result<> {
-    TRY(std::move(results[at++]));
-    return HasMonitor(one.status) ? Result<>() : LaunchInBackground(command, session.store, one.status);
+    if (TRY(std::move(results[at++]))) return {};
+    // Not `one.status`: it may have ended since.
+    return LaunchInBackground(command, session.store,
+                              TRY(ContainerStore(session.store).Get(one.status.record.id)));
   });
 }
 

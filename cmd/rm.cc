@@ -12,11 +12,14 @@ namespace {
 
 constexpr int kPatienceMs = 10'000, kPauseMs = 20;
 
-// A copy that holds its root takes a moment; nobody wants to be told of it.
-void AwaitCopies(const Store& store, const std::string& id) {
-  for (int waited = 0; waited < kPatienceMs; waited += kPauseMs) {
-    auto status = ContainerStore(store).Get(id);
-    if (!status || status->phase != Phase::kMounted) return;
+// A copy that holds its root takes a moment, as does an end; nobody wants to be told of either.
+Result<> RemoveUnlessItRuns(const Command& command, const Store& store, const std::string& id,
+                            const RemoveOptions& options) {
+  for (int waited = 0;; waited += kPauseMs) {
+    auto removed = RemoveContainer(command.context, store, id, options);
+    if (removed || removed.error().code != Code::kBusy || waited >= kPatienceMs) return removed;
+    const Phase phase = TRY(ContainerStore(store).Get(id)).phase;
+    if (phase != Phase::kNone && phase != Phase::kMounted) return removed;
     poll(nullptr, 0, kPauseMs);
   }
 }
@@ -25,8 +28,7 @@ Result<> RemoveOne(const Command& command, const Store& store, const ContainerSt
   const bool force = command.options().Bool("force");
   RemoveOptions options{.force = force, .volumes = command.options().Bool("volumes")};
   if (command.options().Has("time")) options.timeout_ms = TimeOption(command);
-  if (status.phase == Phase::kMounted && !force) AwaitCopies(store, status.record.id);
-  auto removed = RemoveContainer(command.context, store, status.record.id, options);
+  auto removed = RemoveUnlessItRuns(command, store, status.record.id, options);
   if (removed) return {};
   if (removed.error().code == Code::kNotFound && (force || command.options().Bool("ignore"))) return {};
   if (removed.error().code != Code::kBusy || force) return removed;

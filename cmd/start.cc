@@ -7,6 +7,8 @@
 namespace wolffia {
 namespace {
 
+constexpr int kLooks = 20;
+
 Result<int> StartInForeground(const Command& command, const Store& store, const ContainerStatus& status) {
   const OptionValues& given = command.options();
   TerminalFlags flags{.tty = status.record.tty};
@@ -14,14 +16,21 @@ Result<int> StartInForeground(const Command& command, const Store& store, const 
   flags.detach_keys = given.String("detach-keys");
   TRY(ParseDetachKeys(flags.detach_keys));
   AttachOptions options = ForegroundOptions(flags, given.Bool("interactive") || status.record.interactive);
-  if (!HasMonitor(status)) {
-    auto started = TRY(LaunchIfStopped(command, store, status, options));
-    if (started)
-      return AwaitContainer(command, store, std::move(*started), options, status.record.id,
-                            status.record.auto_remove);
+  // It may end, or be started by others, between the look and the deed: then another look says what to do.
+  ContainerStatus now = status;
+  for (int i = 0;; i++) {
+    if (!HasMonitor(now)) {
+      auto started = TRY(LaunchIfStopped(command, store, now, options));
+      if (started)
+        return AwaitContainer(command, store, std::move(*started), options, now.record.id,
+                              now.record.auto_remove);
+      now = TRY(ContainerStore(store).Get(now.record.id));
+    }
+    options.lossless = now.phase == Phase::kInitialized;
+    auto attached = AttachTo(store, now, options);
+    if (attached || attached.error().code != Code::kBusy || i == kLooks) return attached;
+    now = TRY(ContainerStore(store).Get(now.record.id));
   }
-  options.lossless = status.phase == Phase::kInitialized;
-  return AttachTo(store, status, options);
 }
 
 }  // namespace

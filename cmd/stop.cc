@@ -14,7 +14,10 @@ Result<int> StopVerb(const Command& command) {
   const StopRequest request{.timeout_ms = TimeOption(command)};
   auto results = AskAll(command, session.store, containers, [&](const ContainerStatus&) { return request; });
   size_t at = 0;
-  return ForEachContainer(containers, [&](const ChosenOne&) { return std::move(results[at++]); });
+  return ForEachContainer(containers, [&](const ChosenOne&) -> Result<> {
+    TRY(std::move(results[at++]));
+    return {};
+  });
 }
 
 }  // namespace wolffia

@@ -61,7 +61,7 @@ Result<TopFacts> Gather(const Command& command, const Store& store, const Contai
   facts.now_ns = command.context.now();
   facts.ticks_per_second = sysconf(_SC_CLK_TCK);
   if (Uses(columns, {"user", "ruser", "group", "rgroup", "groups"})) {
-    RuntimeSpec spec = TRY(ReadSpec(store, status.record.id));
+    RuntimeSpec spec = TRY(ContainerStore(store).ReadSpec(status.record.id));
     facts.uids = spec.uid_mappings;
     facts.gids = spec.gid_mappings;
     ReadNames(init, facts);

@@ -15,6 +15,8 @@ namespace {
 constexpr std::string_view kConditions[] = {"created", "configured", "initialized", "running",  "paused",
                                             "stopped", "exited",     "stopping",    "removing", "restarting"};
 
+constexpr int kLookAgainMs = 20;
+
 Result<std::vector<std::string>> ReadConditions(const Command& command) {
   std::vector<std::string> wanted = command.options().List("condition");
   for (const std::string& condition : wanted)
@@ -45,7 +47,9 @@ class EndListener {
       client_ = std::move(*client);
     }
     pollfd fds[] = {{waiter.fd(), POLLIN, 0}, {client_ ? client_->fd() : -1, POLLIN, 0}};
-    if (waiter.fd() >= 0 && poll(fds, 2, -1) < 0) return;
+    // The close of the lock's file is told a moment before the lock is free: then there may be no other news.
+    if (waiter.fd() >= 0 && poll(fds, 2, look_again_ ? kLookAgainMs : -1) < 0) return;
+    look_again_ = fds[0].revents != 0;
     if (waiter.fd() < 0 || fds[0].revents != 0) (void)waiter.Next(waiter.fd() < 0 ? -1 : 0);
     if (fds[1].revents != 0) Hear();
   }
@@ -66,7 +70,7 @@ class EndListener {
 
   std::optional<ControlClient> client_;
   std::optional<int> code_;
-  bool deaf_ = false;
+  bool deaf_ = false, look_again_ = false;
 };
 
 // The exit code; -1 for another state.

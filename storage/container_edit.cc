@@ -2,8 +2,10 @@
 
 #include <cerrno>
 
+#include "engine/base/file.h"
 #include "engine/base/lock.h"
 #include "storage/container_record.h"
+#include "storage/container_store.h"
 #include "storage/name_claim.h"
 #include "storage/staging.h"
 
@@ -15,11 +17,15 @@ Result<> RenameContainer(const Store& store, const std::string& id, const std::s
   TRY(CheckContainerName(new_name));
   const std::string directory = "containers/" + id;
   auto lock = FileLock::Acquire(store.root(), EditLockPath(id));
-  if (!lock && lock.error().os_errno == ENOENT)
-    return Fail(Code::kNotFound, "no container with name or ID \"" + id + "\" found: no such container",
-                ENOENT);
-  const FileLock held = TRY(std::move(lock));
-  ContainerRecord record = TRY(ReadContainer(store, directory));
+  // A removal heeds the container's own lock only: it takes the directory away at any moment.
+  auto or_gone = [&](Error error) {
+    return std::unexpected(ContainerStore(store).OrGone(id, std::move(error)));
+  };
+  if (!lock) return or_gone(std::move(lock.error()));
+  const FileLock held = std::move(*lock);
+  auto read = ReadContainer(store, directory);
+  if (!read) return or_gone(std::move(read.error()));
+  ContainerRecord& record = *read;
   if (record.name == new_name)
     return Fail(Code::kExists,
                 "container " + id.substr(0, 12) + " has the name \"" + new_name + "\" already");
@@ -29,9 +35,11 @@ Result<> RenameContainer(const Store& store, const std::string& id, const std::s
   const std::string old_name = std::exchange(record.name, new_name);
   auto written = ReplaceFileAt(store.root(), directory + "/config.json", SerializeContainer(record), 0600,
                                store.durability());
+  // One that is being removed may have been read before: then nobody else gives the new claim back.
+  if (written && !ExistsAt(store.root(), directory)) written = FailErrno("open " + directory, ENOENT);
   if (!written) {
     ReleaseName(store, new_name, id);
-    return std::move(written).With("rename container " + old_name);
+    return or_gone(std::move(written.error()).With("rename container " + old_name));
   }
   ReleaseName(store, old_name, id);
   return {};

@@ -19,7 +19,7 @@
 namespace wolffia {
 namespace {
 
-constexpr size_t kMaxCellBytes = 1 << 20;
+constexpr size_t kMaxCellBytes = 1 << 20, kMaxSpecBytes = 16 << 20;
 constexpr int kNameAttempts = 20;
 
 std::string PathOf(const std::string& id) {
@@ -145,9 +145,10 @@ Result<FileLock> LockForRemoval(const Store& store, const std::string& id) {
   auto lock = FileLock::TryAcquire(store.root(), PathOf(id) + "/lock");
   if (!lock && (lock.error().code == Code::kNotFound || lock.error().code == Code::kNoSpace))
     return FileLock();
-  if (!TRY(std::move(lock)))
+  auto taken = TRY(std::move(lock));
+  if (!taken)
     return Fail(Code::kBusy, "container " + id.substr(0, 12) + " is running; stop it first, or use --force");
-  return std::move(**lock);
+  return std::move(*taken);
 }
 
 // What a monitor that was killed has left in the runtime directory.
@@ -244,6 +245,10 @@ Result<std::optional<NewContainer>> ContainerStore::Take(const std::string& id, 
   auto taken = TRY(std::move(lock));
   if (!taken) return std::optional<NewContainer>();
   ContainerRecord record = TRY(ReadContainer(store_, PathOf(id)));
+  if (starts_now)
+    RemoveLive(id);
+  else
+    (void)WriteLive(id, {.phase = Phase::kMounted});
   if (record.auto_remove && starts_now) TRY(MarkForRemoval(store_, id));
   return std::optional<NewContainer>(NewContainer{id, DirectoryOf(id), std::move(*taken)});
 }
@@ -265,6 +270,17 @@ Result<ContainerStatus> ContainerStore::Get(const std::string& id) const {
   auto status = ReadStatus(store_, id);
   if (!status && status.error().os_errno == ENOENT) return NoSuchContainer(id);
   return status;
+}
+
+Error ContainerStore::OrGone(const std::string& id, Error error) const {
+  auto now = Get(id);
+  return !now && now.error().code == Code::kNotFound ? std::move(now.error()) : std::move(error);
+}
+
+Result<RuntimeSpec> ContainerStore::ReadSpec(const std::string& id) const {
+  auto json = ReadFileAt(store_.root(), PathOf(id) + "/spec.json", kMaxSpecBytes);
+  if (!json) return std::unexpected(OrGone(id, std::move(json.error())));
+  return RuntimeSpec::Parse(*json).With("spec.json of container " + id.substr(0, 12));
 }
 
 Result<std::string> ContainerStore::Lookup(std::string_view typed) const {

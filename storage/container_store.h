@@ -126,12 +126,17 @@ class ContainerStore {
   Result<NewContainer> Create(ContainerRecord record, const RuntimeSpec& spec,
                               const ContainerFiles& files = {}, bool starts_now = true) const;
 
-  // Takes the lock of a container that does not run, to start it (or not, `starts_now`: then an auto-remove
-  // one is not marked); nullopt if it runs.
+  // Takes the lock of a container that does not run, to start it; nullopt if somebody has it. With
+  // `starts_now` false to put its root up only: then it is in phase kMounted, until the lock is free or it is
+  // taken again, and an auto-remove one is not marked.
   Result<std::optional<NewContainer>> Take(const std::string& id, bool starts_now = true) const;
 
   Result<std::vector<ContainerStatus>> List() const;  // newest first; takes no lock
   Result<ContainerStatus> Get(const std::string& id) const;
+  Result<RuntimeSpec> ReadSpec(const std::string& id) const;  // what it was made with
+  // What an error is to be called that came of work on a container: that it is gone, if it is, else the
+  // error.
+  Error OrGone(const std::string& id, Error error) const;
   // A name, an id, or a unique prefix of an id. kNotFound: podman's words, `no container with name or ID "x"
   // found: no such container`.
   Result<std::string> Lookup(std::string_view typed) const;

@@ -1,6 +1,7 @@
 #include "storage/staging.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,9 +12,23 @@
 namespace wolffia {
 namespace {
 
+constexpr int kPatienceMs = 1000;
+
 Error NotWritable(const Store& store, Error cause) {
   cause.what = "the store " + store.root_path() + " cannot be written: " + cause.what;
   return cause;
+}
+
+// A sweep takes the lock of one that has just been made and is not locked yet for that of dead work. It
+// removes the file, which takes it no time.
+Result<FileLock> LockStaging(const Store& store, const std::string& path) {
+  for (int waited = 0;; waited++) {
+    auto lock = FileLock::TryAcquire(store.root(), path + ".lock");
+    if (!lock) return std::unexpected(NotWritable(store, std::move(lock.error())));
+    if (*lock) return std::move(**lock);
+    if (waited == kPatienceMs) return Fail(Code::kBusy, "the staging directory " + path + " is in use");
+    poll(nullptr, 0, 1);
+  }
 }
 
 }  // namespace
@@ -23,10 +38,7 @@ Result<Staging> Staging::Begin(const Store& store, std::string id) {
   Staging staging;
   staging.root_ = store.root();
   staging.path_ = "tmp/" + id;
-  auto lock = FileLock::TryAcquire(store.root(), staging.path_ + ".lock");
-  if (!lock) return std::unexpected(NotWritable(store, std::move(lock.error())));
-  if (!*lock) return Fail(Code::kBusy, "the staging directory " + staging.path_ + " is in use");
-  staging.lock_ = std::move(**lock);
+  staging.lock_ = TRY(LockStaging(store, staging.path_));
   if (mkdirat(store.root(), staging.path_.c_str(), 0700) < 0)
     return std::unexpected(NotWritable(store, FailErrno("make directory " + staging.path_).error()));
   staging.directory_ = TRY(OpenDirectory(store.root(), staging.path_));

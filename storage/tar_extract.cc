@@ -14,6 +14,7 @@ namespace wolffia {
 namespace {
 
 constexpr mode_t kImpliedMode = 0755;
+constexpr int kAttempts = 100;
 
 std::unexpected<Error> FailAt(const char* call, const std::string& path) {
   return FailErrno(std::string(call) + " " + Printable(path));
@@ -158,6 +159,17 @@ Result<> TarExtract::ClearWay(const LayerEntry& entry, int parent, const std::st
   return RemoveTreeAt(parent, name).With(Printable(entry.path));
 }
 
+// Clears the way and makes it. Another process, another copy say, may have taken the name between the two:
+// the last one gets it.
+Result<> TarExtract::MakeAnew(const LayerEntry& entry, int parent, const std::string& name,
+                              const std::function<int()>& make) {
+  for (int attempt = 0;; attempt++) {
+    TRY(ClearWay(entry, parent, name));
+    if (make() == 0) return {};
+    if (errno != EEXIST || attempt == kAttempts) return FailAt("make", entry.path);
+  }
+}
+
 mode_t TarExtract::ModeOf(const LayerEntry& entry) const {
   return entry.mode & (options_.container ? 07777U : 01777U);
 }
@@ -187,8 +199,7 @@ Result<> TarExtract::MakeDirectory(const LayerEntry& entry, int parent, const st
     struct stat st;
     if (fstatat(parent, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) return FailAt("stat", entry.path);
     if (!S_ISDIR(st.st_mode)) {
-      TRY(ClearWay(entry, parent, name));
-      if (mkdirat(parent, name.c_str(), 0700) != 0) return FailAt("make the directory", entry.path);
+      TRY(MakeAnew(entry, parent, name, [&] { return mkdirat(parent, name.c_str(), 0700); }));
     }
   }
   Fd fd = TRY(OpenAt(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
@@ -199,22 +210,21 @@ Result<> TarExtract::MakeDirectory(const LayerEntry& entry, int parent, const st
 }
 
 Result<> TarExtract::MakeFile(LayerEntry entry, int parent, const std::string& name) {
-  auto cleared = ClearWay(entry, parent, name);
-  int how = O_CREAT | O_EXCL;
-  // A mount point, as /etc/hosts is one in a container: only its content can be replaced.
-  if (!cleared && cleared.error().os_errno == EBUSY) {
-    cleared = {};
-    how = O_TRUNC;
-  }
-  TRY(std::move(cleared));
   Open open{.name = name, .path = entry.path};
-  auto opened = OpenAt(parent, name, O_WRONLY | O_NOFOLLOW | how, 0600);
-  if (!opened) return FailErrno("make " + Printable(entry.path), opened.error().os_errno);
-  open.fd = std::move(*opened);
+  constexpr int kNew = O_CREAT | O_EXCL;
+  auto make = [&](int how) {
+    open.fd = Fd(openat(parent, name.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC | how, 0600));
+    return open.fd ? 0 : -1;
+  };
+  auto made = MakeAnew(entry, parent, name, [&] { return make(kNew); });
+  // A mount point, as /etc/hosts is one in a container: only its content can be replaced.
+  const bool is_mount = !made && made.error().os_errno == EBUSY;
+  if (is_mount) made = make(O_TRUNC) == 0 ? Result<>() : FailAt("make", entry.path);
+  TRY(std::move(made));
   int copy = fcntl(parent, F_DUPFD_CLOEXEC, 3);
   if (copy < 0) return FailAt("open the directory of", entry.path);
   open.parent = Fd(copy);
-  if (how == O_TRUNC) open.name.clear();  // never removed
+  if (is_mount) open.name.clear();  // never removed
   open.entry = std::move(entry);
   if (!open.entry.sparse && open.entry.size > 0)
     open.entry.extents = {{0, open.entry.data_offset, open.entry.size}};
@@ -280,10 +290,8 @@ Result<> TarExtract::MakeHardLink(const LayerEntry& entry, int parent, const std
       fstatat(parent, name.c_str(), &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_ino == b.st_ino &&
       a.st_dev == b.st_dev)
     return {};  // removing the one name would remove the other's file
-  TRY(ClearWay(entry, parent, name));
-  if (linkat(target.get(), target_name.c_str(), parent, name.c_str(), 0) != 0)
-    return FailAt("link", entry.path);
-  return {};
+  return MakeAnew(entry, parent, name,
+                  [&] { return linkat(target.get(), target_name.c_str(), parent, name.c_str(), 0); });
 }
 
 Result<> TarExtract::MakeNode(const LayerEntry& entry, int parent, const std::string& name) {
@@ -292,14 +300,15 @@ Result<> TarExtract::MakeNode(const LayerEntry& entry, int parent, const std::st
     ++skipped_devices_;
     return {};
   }
-  TRY(ClearWay(entry, parent, name));
-  int made = is_link ? symlinkat(entry.link_target.c_str(), parent, name.c_str())
-                     : mknodat(parent, name.c_str(), (entry.mode & S_IFMT) | ModeOf(entry), entry.rdev);
-  if (made != 0 && is_device && errno == EPERM) {
+  auto made = MakeAnew(entry, parent, name, [&] {
+    return is_link ? symlinkat(entry.link_target.c_str(), parent, name.c_str())
+                   : mknodat(parent, name.c_str(), (entry.mode & S_IFMT) | ModeOf(entry), entry.rdev);
+  });
+  if (!made && is_device && made.error().os_errno == EPERM) {
     ++skipped_devices_;
     return {};
   }
-  if (made != 0) return FailAt("make", entry.path);
+  TRY(std::move(made));
   TRY(GiveOwner(entry, parent, name.c_str(), entry.path));
   // By name, so what another process may have put there meanwhile is followed: inside the container's root
   // only. On the host the mode is what the umask left of it.

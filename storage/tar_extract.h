@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -64,6 +65,8 @@ class TarExtract {
   Result<> MakeHardLink(const LayerEntry& entry, int parent, const std::string& name);
   Result<> MakeNode(const LayerEntry& entry, int parent, const std::string& name);
   Result<> ClearWay(const LayerEntry& entry, int parent, const std::string& name);
+  Result<> MakeAnew(const LayerEntry& entry, int parent, const std::string& name,
+                    const std::function<int()>& make);
   Result<> TakeData(std::string_view chunk);
   Result<> CloseFile();
   void DropFile();

@@ -17,8 +17,6 @@
 namespace wolffia {
 namespace {
 
-constexpr size_t kMaxSpecBytes = 4 << 20;
-
 struct Prepared {
   RuntimeSpec spec;
   HostFacts host;
@@ -74,8 +72,7 @@ Result<Prepared> ReadAndPlan(const Context& context, const Store& store, const C
   Prepared p;
   RootSource root;
   root.container_dir = ContainerStore(store).DirectoryOf(container.record.id);
-  std::string json = TRY(ReadFile(root.container_dir + "/spec.json", kMaxSpecBytes));
-  p.spec = TRY_WITH(RuntimeSpec::Parse(json), "spec.json of the container");
+  p.spec = TRY(ContainerStore(store).ReadSpec(container.record.id));
   p.host = HostFacts::ForLaunch(context);
   root.layered = p.spec.root_path.empty();
   if (root.layered) {

@@ -18,8 +18,14 @@ constexpr int64_t kMillisecond = 1'000'000;
 constexpr int kLongestPauseMs = 64, kPatienceMs = 2000;
 constexpr int kRebindAfterMs = 7;  // by then a monitor that is being started has bound its socket
 
-std::string NotRunning(const std::string& id) {
-  return "container " + id.substr(0, 12) + " is not running";
+std::unexpected<Error> NotRunning(const std::string& id) {
+  return Fail(Code::kBusy, "container " + id.substr(0, 12) + " is not running: container state improper",
+              ECONNREFUSED);
+}
+
+// Its monitor has gone without an answer, and the container with it.
+std::unexpected<Error> HasEnded() {
+  return Fail(Code::kBusy, "the container has ended meanwhile: container state improper", ECONNRESET);
 }
 
 Result<Fd> TryConnect(const Store& store, const std::string& id) {
@@ -62,7 +68,7 @@ Result<ControlClient> ControlClient::Connect(const Store& store, const Container
     if (failed != ENOENT && failed != ECONNREFUSED && failed != EAGAIN)
       return std::unexpected(std::move(connection.error()));
     auto now = TRY(ContainerStore(store).Get(id));
-    if (now.phase == Phase::kNone) return Fail(Code::kBusy, NotRunning(id));
+    if (now.phase == Phase::kNone) return NotRunning(id);
     if (waited >= kPatienceMs) return std::unexpected(std::move(connection.error()));
     if (failed == ENOENT && waited >= kRebindAfterMs && !std::exchange(asked, true)) AskToRebind(now);
     timespec time{0, pause * kMillisecond};
@@ -75,7 +81,9 @@ Result<> ControlClient::Send(const ControlMessage& message, const std::vector<in
 }
 
 Result<std::optional<ControlClient::Received>> ControlClient::Receive() {
-  Packet packet = TRY(ReceivePacket(socket_.get()));
+  auto received = ReceivePacket(socket_.get());
+  if (!received && received.error().os_errno == ECONNRESET) return std::optional<Received>();
+  Packet packet = TRY(std::move(received));
   if (packet.data.empty()) return std::optional<Received>();
   ControlMessage message = TRY(DecodeControl(packet.data));
   return std::optional<Received>(Received{std::move(message), std::move(packet.fds)});
@@ -83,14 +91,17 @@ Result<std::optional<ControlClient::Received>> ControlClient::Receive() {
 
 Result<ControlClient::Received> ControlClient::Ask(const ControlMessage& request,
                                                    const std::vector<int>& fds) {
-  TRY(Send(request, fds));
+  auto sent = Send(request, fds);
+  const int failed = sent ? 0 : sent.error().os_errno;
+  if (failed == EPIPE || failed == ECONNRESET) return Answer();  // its last words, if it had any
+  TRY(std::move(sent));
   return Answer();
 }
 
 Result<ControlClient::Received> ControlClient::Answer() {
   for (;;) {
     auto received = TRY(Receive());
-    if (!received) return Fail(Code::kIo, "the container's monitor died", ECONNRESET);
+    if (!received || std::holds_alternative<Exited>(received->message)) return HasEnded();
     if (std::holds_alternative<Overrun>(received->message)) continue;
     if (auto* failed = std::get_if<Failed>(&received->message))
       return std::unexpected(std::move(failed->error));

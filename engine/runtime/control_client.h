@@ -12,8 +12,8 @@ namespace wolffia {
 
 class ControlClient {
  public:
-  // kBusy "not running" with the state if its lock is free. Finds a monitor whose socket was wiped away (see
-  // monitor.h).
+  // kBusy "not running" if its lock is free, kNotFound if it is gone. Finds a monitor whose socket was wiped
+  // away (see monitor.h).
   static Result<ControlClient> Connect(const Store& store, const ContainerStatus& status);
   // A connection that exists already: the socket of a monitor that was just started.
   static ControlClient Adopt(Fd socket) { return ControlClient(std::move(socket)); }
@@ -25,7 +25,8 @@ class ControlClient {
     std::vector<Fd> fds;
   };
   Result<std::optional<Received>> Receive();  // nullopt: the monitor has gone
-  // The first message that is not Overrun; Failed becomes the error.
+  // The first message that is not Overrun; Failed becomes the error. kBusy with os_errno ECONNRESET if the
+  // container ended without an answer.
   Result<Received> Answer();
   // Send, then Answer.
   Result<Received> Ask(const ControlMessage& request, const std::vector<int>& fds = {});

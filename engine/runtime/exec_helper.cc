@@ -17,6 +17,7 @@
 #include "engine/runtime/exec_plan.h"
 #include "engine/runtime/exec_session.h"
 #include "engine/runtime/launcher.h"
+#include "engine/runtime/process_identity.h"
 #include "engine/runtime/seccomp.h"
 #include "engine/runtime/secret_plan.h"
 #include "storage/container_record.h"
@@ -25,7 +26,6 @@ namespace wolffia {
 namespace {
 
 constexpr size_t kMaxOrderBytes = 16 << 20;
-constexpr size_t kMaxSpecBytes = 4 << 20;
 constexpr size_t kMaxUserFileBytes = 4 << 20;
 
 Result<ExecOrder> ReadOrder() {
@@ -65,9 +65,7 @@ struct Prepared {
 Result<Prepared> Prepare(const ExecOrder& order, const Store& store) {
   Prepared p;
   ContainerStore containers(store);
-  const std::string directory = containers.DirectoryOf(order.container_id);
-  std::string json = TRY(ReadFile(directory + "/spec.json", kMaxSpecBytes));
-  p.spec = TRY_WITH(RuntimeSpec::Parse(json), "spec.json of the container");
+  p.spec = TRY(containers.ReadSpec(order.container_id));
   const ContainerRecord record = TRY(ReadContainer(store, "containers/" + order.container_id));
   if (!record.secrets.empty()) p.secrets = TRY(ContainerSecrets::Read(store, record)).env;
   if (p.spec.seccomp) p.seccomp = TRY(CompileSeccomp(*p.spec.seccomp, order.store_runroot + "/seccomp"));
@@ -89,10 +87,8 @@ struct Started {
 // In the joiner: becomes part of the container, and makes the process there.
 Result<> JoinAndStart(const ExecOrder& order, Prepared& prepared, int helper) {
   const ExecRequest& request = order.request;
-  if (setns(kExecInit, static_cast<int>(JoinedNamespaces(prepared.spec))) < 0) {
-    if (errno == ESRCH) return NotRunning();
+  if (setns(kExecInit, static_cast<int>(JoinedNamespaces(prepared.spec))) < 0)
     return FailErrno("join the container's namespaces");
-  }
   ExecInputs inputs{.spec = prepared.spec, .request = request, .secrets = std::move(prepared.secrets)};
   inputs.seccomp = std::move(prepared.seccomp);
   if (request.privileged) inputs.last_capability = LastCapability();
@@ -101,13 +97,11 @@ Result<> JoinAndStart(const ExecOrder& order, Prepared& prepared, int helper) {
     inputs.group = TRY_WITH(UserFile("/etc/group"), "look up the user's groups");
   }
   LaunchPlan plan = TRY(BuildExecPlan(std::move(inputs)));
-  auto launcher = Launcher::BeginInside(plan);
-  if (!launcher && launcher.error().os_errno == ESRCH) return NotRunning();
-  if (!launcher) return std::unexpected(std::move(launcher).error());
+  Launcher launcher = TRY(Launcher::BeginInside(plan));
   Fd master;
-  if (request.tty) master = TRY(launcher->AwaitTerminal());
-  TRY(launcher->AwaitExecuted());
-  Child child = launcher->TakeChild();
+  if (request.tty) master = TRY(launcher.AwaitTerminal());
+  TRY(launcher.AwaitExecuted());
+  Child child = launcher.TakeChild();
   std::vector<int> fds = {child.pidfd()};
   if (master) fds.push_back(master.get());
   const int pid = child.pid();
@@ -162,8 +156,12 @@ class Helper {
     Prepared prepared = TRY(Prepare(order_, store));
     ExecSession session = TRY(ExecSession::Create(order_));
     TRY(SetOomScore(prepared.spec));
+    const pid_t init = PidOf(kExecInit);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // nothing in the container may look at us through a copy of ours
-    started_ = TRY(StartInside(order_, prepared));
+    auto started = StartInside(order_, prepared);
+    if (!started && (IsEnding(kExecInit, init) || FailedByEnd(started.error().os_errno, kExecInit)))
+      return NotRunning();
+    started_ = TRY(std::move(started));
     session.WritePid(started_.child.pid());
     std::vector<int> fds;
     if (started_.master) fds.push_back(started_.master.get());

@@ -20,7 +20,7 @@ void AwaitReadable(pollfd* fds, nfds_t count) {
 }
 
 // A copy of a process with threads: system calls only. All signals are blocked, as in the monitor.
-[[noreturn]] void Guard(int container, int monitor, int lock) {
+[[noreturn]] void Guard(int container, int monitor, int lock, const MountNamespace& stragglers) {
   // None of the three is below 3: monitor and tests keep their standard streams open.
   dup2(container, kContainer);
   dup2(monitor, kMonitor);
@@ -36,12 +36,13 @@ void AwaitReadable(pollfd* fds, nfds_t count) {
     syscall(SYS_pidfd_send_signal, kContainer, SIGKILL, nullptr, 0);
     AwaitReadable(fds, 1);
   }
+  KillStragglers(stragglers);
   _exit(0);
 }
 
 }  // namespace
 
-Result<Child> StartGuard(int container_pidfd, int lock) {
+Result<Child> StartGuard(int container_pidfd, int lock, const MountNamespace& stragglers) {
   Fd monitor(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
   if (!monitor) return FailErrno("open a pidfd of this process");
   int pidfd = -1;
@@ -50,7 +51,7 @@ Result<Child> StartGuard(int container_pidfd, int lock) {
   args.pidfd = reinterpret_cast<uintptr_t>(&pidfd);
   args.exit_signal = SIGCHLD;
   long pid = syscall(SYS_clone3, &args, sizeof args);
-  if (pid == 0) Guard(container_pidfd, monitor.get(), lock);
+  if (pid == 0) Guard(container_pidfd, monitor.get(), lock, stragglers);
   if (pid < 0) return FailErrno("start the container's guard");
   return Child(static_cast<pid_t>(pid), Fd(pidfd));
 }

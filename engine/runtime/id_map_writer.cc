@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cstring>
+
 #include "engine/base/file.h"
 
 namespace wolffia {
@@ -69,6 +71,9 @@ Result<> IdMapWriter::Finish() {
   for (Helper& helper : helpers_) {
     ExitStatus status = TRY(helper.child.Wait());
     if (status.ShellCode() == 0) continue;
+    if (status.signal != 0)
+      return Fail(Code::kIo, "map the ids of the container: " + helper.name + " was killed (" +
+                                 strsignal(status.signal) + ")");
     std::string words = ReadFd(helper.words.get(), 4096, helper.name).value_or("");
     while (!words.empty() && words.back() == '\n') words.pop_back();
     if (words.empty()) words = helper.name + " ended with code " + std::to_string(status.ShellCode());

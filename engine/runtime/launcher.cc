@@ -38,6 +38,11 @@ Result<Child> CloneChild(const LaunchPlan& plan, ChildMemory& memory, int socket
   return Child(static_cast<pid_t>(pid), Fd(pidfd));
 }
 
+bool HasEnded(const Child& child) {
+  pollfd ended{child.pidfd(), POLLIN, 0};
+  return poll(&ended, 1, 0) > 0;
+}
+
 }  // namespace
 
 Result<Launcher> Launcher::Begin(const LaunchPlan& plan, const HostFacts& host) {
@@ -51,7 +56,9 @@ Result<Launcher> Launcher::Begin(const LaunchPlan& plan, const HostFacts& host) 
   pid_t pid = launcher.child_.pid();
   if (!plan.join) launcher.maps_ = TRY(IdMapWriter::Start(pid, plan.maps, host));
   // Now, because the child soon changes its ids and then may not be looked at.
-  launcher.user_namespace_ = TRY(Open("/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY));
+  auto user_namespace = Open("/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY);
+  if (!user_namespace && HasEnded(launcher.child_)) return std::unexpected(launcher.ExplainDeath());
+  launcher.user_namespace_ = TRY(std::move(user_namespace));
   launcher.mount_namespace_ = MountNamespaceOf(pid);
   return launcher;
 }
@@ -67,7 +74,10 @@ Result<Launcher> Launcher::BeginInside(const LaunchPlan& plan) {
 }
 
 Result<> Launcher::FinishMaps() {
-  TRY(maps_.Finish());
+  if (auto mapped = maps_.Finish(); !mapped) {
+    if (HasEnded(child_)) return std::unexpected(ExplainDeath());
+    return mapped;
+  }
   ChildMessage message{.kind = ChildMessage::kMaps};
   auto sent = SendPacket(socket_.get(), {reinterpret_cast<const char*>(&message), sizeof message});
   // A child that has failed already has left its reason in the socket.

@@ -13,6 +13,7 @@
 #include "engine/runtime/events.h"
 #include "engine/runtime/guard.h"
 #include "engine/runtime/monitor_state.h"
+#include "engine/runtime/process_identity.h"
 #include "engine/runtime/remove_tree.h"
 #include "engine/runtime/stop_signal.h"
 
@@ -73,7 +74,6 @@ Result<> Monitor::Begin(StartRequest request, std::vector<Fd> fds) {
   ContainerStatus container = TRY(ContainerStore(*store_).Get(request.container_id));
   ReadRecord(container.record);
   if (request.attach.streams & kStdin) stdin_open_ = true;
-  ContainerStore(*store_).RemoveLive(id_);
   loop_ = TRY(EventLoop::Create());
   server_.emplace(
       *loop_, ControlServer::Handler{[this](ClientId client, ControlMessage message, std::vector<Fd> with) {
@@ -141,11 +141,30 @@ Result<> Monitor::Start() {
   if (streams.in && (stdin_open_ || tty_)) TRY(input_->SetTarget(std::move(streams.in), tty_, stdin_once_));
   const int pidfd = running_->child().pidfd();
   TRY(loop_->Watch(pidfd, EPOLLIN, [this](uint32_t) { Ended(); }));
-  // Without a guard (no processes left for us, say) PR_SET_PDEATHSIG still holds in most containers.
-  if (auto guard = StartGuard(pidfd, options_.lock.get())) guard_ = std::move(*guard);
+  BeginGuard();
   if (mode_ == StartMode::kInit) SetPhase(Phase::kInitialized);
   if (mode_ == StartMode::kRootOnly) SetPhase(Phase::kMounted);
   return {};
+}
+
+// Without one (no processes left for us, say) PR_SET_PDEATHSIG still holds in most containers. One that
+// somebody kills is replaced.
+void Monitor::BeginGuard() {
+  const Child& init = running_->child();
+  auto guard = StartGuard(init.pidfd(), options_.lock.get(),
+                          own_pids_ ? MountNamespace{} : running_->mount_namespace());
+  if (!guard) return;
+  guard_ = std::move(*guard);
+  (void)loop_->Watch(guard_.pidfd(), EPOLLIN, [this](uint32_t) {
+    EndGuard();
+    const Child& guarded = running_->child();
+    if (!ended_ && !IsEnding(guarded.pidfd(), guarded.pid())) BeginGuard();
+  });
+}
+
+void Monitor::EndGuard() {
+  if (guard_.running()) loop_->Forget(guard_.pidfd());
+  guard_ = {};
 }
 
 Result<> Monitor::Go() {
@@ -177,7 +196,7 @@ void Monitor::Ended() {
 
 void Monitor::Over() {
   ended_ = false;
-  guard_ = {};
+  EndGuard();
   running_->StopServer();  // before another monitor may have the upper
   Next();
 }
@@ -210,7 +229,7 @@ void Monitor::StartAgain() {
     return AnswerRestart();
   }
   if (running_) loop_->Forget(running_->child().pidfd());
-  guard_ = {};
+  EndGuard();
   running_.reset();
   exit_code_ = ExitCodeOf(started.error());
   error_ = started.error().what;
@@ -224,7 +243,9 @@ void Monitor::StartAgain() {
 void Monitor::End(const ExitRecord& record) {
   ContainerStore containers(*store_);
   pump_.reset();  // clients see the end of the output
-  containers.RemoveLive(id_);
+  // Of a root that was put up for a copy it says so to the last, else whoever finds the lock held takes it
+  // for a container that runs.
+  if (mode_ != StartMode::kRootOnly) containers.RemoveLive(id_);
   std::string left_over;
   Result<> removed;
   if (auto_remove_) {
@@ -234,7 +255,7 @@ void Monitor::End(const ExitRecord& record) {
     (void)containers.WriteExit(id_, record);  // on a full disk the container counts as crashed
   unlink((store_->runroot_path() + "/pids/" + id_ + ".pid").c_str());
   server_->StopListening();
-  guard_ = {};
+  EndGuard();
   options_.lock.Reset();
   if (removed || left_over.empty() || !running_) return;  // Sweep finishes what is left
   if (RemoveTreeInNamespace(running_->user_namespace(), store_->root_path() + "/" + left_over))

@@ -34,11 +34,15 @@ void Monitor::Handle(ClientId client, ControlMessage message, std::vector<Fd> fd
   if (auto* stop = std::get_if<StopRequest>(&message)) {
     // Whoever wants it started again has lost.
     for (ClientId other : std::exchange(restart_askers_, {}))
-      server_->Send(other, Failed{{Code::kBusy, 0, "the container was stopped meanwhile"}});
+      server_->Send(other, Failed{{Code::kBusy, 0,
+                                   "the container was stopped by another command before it was started "
+                                   "again: container state improper"}});
     stop_askers_.push_back(client);
     return Stop(stop->signal, stop->timeout_ms);
   }
   if (auto* restart = std::get_if<RestartRequest>(&message)) {
+    // Its end is the answer: whoever still wants it to run starts it then.
+    if (stopped_ || mode_ == StartMode::kRootOnly) return;
     restart_askers_.push_back(client);
     return Stop(0, restart->timeout_ms);
   }
@@ -74,8 +78,8 @@ Result<> Monitor::Attach(ClientId client, const AttachRequest& request, std::vec
   for (const Fd& fd : fds)
     if (!IsPipe(fd)) return Fail(Code::kInvalid, "a client attaches with what is no pipe");
   if (expected == 0) return {};
-  if (!pump_ || attached_.contains(client))
-    return Fail(Code::kBusy, "the client is attached, or there are no streams");
+  if (!pump_) return Fail(Code::kBusy, "the container is not running: container state improper");
+  if (attached_.contains(client)) return Fail(Code::kInvalid, "the client is attached already");
   size_t at = 0;
   if ((request.streams & kStdin) != 0) TRY(input_->AddClient(client, std::move(fds[at++])));
   OutputPump::Sink sink;
@@ -96,8 +100,8 @@ void Monitor::Resize(TerminalSize size) {
 Result<> Monitor::Signal(int signal) {
   const bool runs = running_ && !ended_ && mode_ == StartMode::kRun;
   if (!runs)
-    return Fail(Code::kBusy,
-                "the container is in state " + std::string(PhaseName(phase_)) + ", and has no process");
+    return Fail(Code::kBusy, "the container is in state " + std::string(PhaseName(phase_)) +
+                                 ", and has no process: container state improper");
   TRY(running_->child().Signal(signal));
   Tell("kill", {{"signal", SignalName(signal)}});
   return {};
@@ -148,7 +152,7 @@ Result<> Monitor::Freeze() {
 
 Result<> Monitor::Pause(bool pause) {
   if (!running_ || ended_ || mode_ != StartMode::kRun)
-    return Fail(Code::kBusy, "the container is not running");
+    return Fail(Code::kBusy, "the container is not running: container state improper");
   if (pause == (phase_ == Phase::kPaused)) return {};
   if (!own_pids_ || running_->proc() < 0)
     return Fail(
@@ -165,7 +169,8 @@ Result<> Monitor::Pause(bool pause) {
 
 void Monitor::SendProcess(ClientId client) {
   if (!running_ || ended_)
-    return server_->Send(client, Failed{{Code::kBusy, 0, "the container is not running"}});
+    return server_->Send(client,
+                         Failed{{Code::kBusy, 0, "the container is not running: container state improper"}});
   std::vector<int> fds = {running_->child().pidfd()};
   if (running_->proc() >= 0) fds.push_back(running_->proc());
   server_->Send(client, Process{running_->child().pid()}, fds);

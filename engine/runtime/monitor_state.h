@@ -34,6 +34,8 @@ class Monitor {
   Result<> Start();  // to where its first process waits
   Result<> Go();     // and its command runs
   void StartAgain();
+  void BeginGuard();
+  void EndGuard();
   void Ended();  // the container's first process has
   void Over();   // and all that it wrote is where it belongs
   void Next();   // again, or the end

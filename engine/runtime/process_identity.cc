@@ -1,5 +1,8 @@
 #include "engine/runtime/process_identity.h"
 
+#include <poll.h>
+
+#include <cerrno>
 #include <charconv>
 
 #include "engine/base/file.h"
@@ -8,8 +11,9 @@ namespace wolffia {
 
 namespace {
 
+constexpr int kEndMs = 1000;
 constexpr int kFlags = 9, kStartTime = 22;
-constexpr int64_t kExiting = 0x4;  // PF_EXITING of the kernel's linux/sched.h
+constexpr int64_t kExiting = 4;  // PF_EXITING
 
 // A numeric field of /proc/PID/stat, as proc(5) counts them; -1 if there is no such process.
 int64_t StatField(pid_t pid, int wanted) {
@@ -17,9 +21,9 @@ int64_t StatField(pid_t pid, int wanted) {
   if (!stat) return -1;
   size_t at = stat->rfind(')');  // the name, field 2, may hold anything
   for (int field = 3; field <= wanted && at != std::string::npos; field++) at = stat->find(' ', at + 1);
-  int64_t value = -1;
-  if (at != std::string::npos) std::from_chars(stat->data() + at + 1, stat->data() + stat->size(), value);
-  return value;
+  int64_t number = -1;
+  if (at != std::string::npos) std::from_chars(stat->data() + at + 1, stat->data() + stat->size(), number);
+  return number;
 }
 
 }  // namespace
@@ -28,9 +32,27 @@ int64_t StartTicks(pid_t pid) {
   return StatField(pid, kStartTime);
 }
 
-bool IsEnding(pid_t pid) {
+bool IsEnding(int pidfd, pid_t pid) {
   const int64_t flags = StatField(pid, kFlags);
-  return flags < 0 || (flags & kExiting) != 0;
+  // In this order: the number was this process's when it was looked at, unless the descriptor says otherwise.
+  pollfd ended{pidfd, POLLIN, 0};
+  return poll(&ended, 1, 0) > 0 || flags < 0 || (flags & kExiting) != 0;
+}
+
+bool FailedByEnd(int os_errno, int init) {
+  if (os_errno != ENOTCONN && os_errno != ECONNABORTED) return false;  // the words of FUSE without a server
+  pollfd ended{init, POLLIN, 0};
+  return poll(&ended, 1, kEndMs) > 0;
+}
+
+pid_t PidOf(int pidfd) {
+  const std::string info = ReadFile("/proc/self/fdinfo/" + std::to_string(pidfd), 4096).value_or("");
+  constexpr std::string_view kKey = "\nPid:\t";
+  const size_t at = info.find(kKey);
+  pid_t pid = -1;
+  if (at != std::string::npos)
+    std::from_chars(info.data() + at + kKey.size(), info.data() + info.size(), pid);
+  return pid;
 }
 
 std::string BootId() {

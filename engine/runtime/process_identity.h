@@ -9,7 +9,15 @@
 namespace wolffia {
 
 int64_t StartTicks(pid_t pid);  // field 22 of /proc/PID/stat; -1 if there is no such process
-bool IsEnding(pid_t pid);       // it runs no more of its program; true as well if there is no such process
 std::string BootId();
+
+// True once the process behind `pidfd`, whose number is `pid`, ends: already while the kernel takes it apart,
+// and refuses to join its namespaces (EPERM), which in the first process of a pid namespace may take a while.
+bool IsEnding(int pidfd, pid_t pid);
+// True if work in a container failed because its monitor was killed: its root file system is the first to go,
+// with these words (`os_errno`), and its first process, `init`, follows within a moment.
+bool FailedByEnd(int os_errno, int init);
+// The number of the process behind a pidfd of ours; -1 if it has been reaped.
+pid_t PidOf(int pidfd);
 
 }  // namespace wolffia

@@ -38,24 +38,22 @@ std::string EncodeOutcome(const Result<std::string>& result) {
          result.error().what.substr(0, kMaxAnswer);
 }
 
+std::unexpected<Error> HasEnded() {
+  return Fail(Code::kBusy, "the container has ended meanwhile: container state improper");
+}
+
 // User and mount namespace of the container's first process, in one call where the kernel has it (5.8).
 Result<> Join(int init, pid_t pid) {
   if (setns(init, CLONE_NEWUSER | CLONE_NEWNS) == 0) return {};
   if (errno != EINVAL) {
-    // A process that is about to end is refused (EPERM) before its descriptor says so.
     const int os_errno = errno;
-    const bool ending = IsEnding(pid);
-    pollfd ended{init, POLLIN, 0};
-    if (os_errno == ESRCH || ending || poll(&ended, 1, 0) > 0)
-      return Fail(Code::kBusy, "the container has ended meanwhile: container state improper");
+    if (os_errno == ESRCH || IsEnding(init, pid)) return HasEnded();
     return FailErrno("enter the container's namespaces", os_errno);
   }
   // The user namespace first: only its root may join the other. Both are opened before either is joined.
   const std::string ns = "/proc/" + std::to_string(pid) + "/ns/";
   Fd user = TRY(Open(ns + "user", O_RDONLY)), mounts = TRY(Open(ns + "mnt", O_RDONLY));
-  pollfd ended{init, POLLIN, 0};
-  if (poll(&ended, 1, 0) != 0)
-    return Fail(Code::kBusy, "the container has ended");  // its number may be another's
+  if (IsEnding(init, pid)) return HasEnded();  // its number may be another's
   if (setns(user.get(), CLONE_NEWUSER) != 0 || setns(mounts.get(), CLONE_NEWNS) != 0)
     return FailErrno("enter the container's namespaces");
   return {};
@@ -84,6 +82,7 @@ Result<std::string> RootJob::Await() {
   Outcome outcome;
   if (packet.data.size() > sizeof outcome) {
     memcpy(&outcome, packet.data.data() + 1, sizeof outcome);
+    if (FailedByEnd(outcome.os_errno, init_)) return HasEnded();
     return Fail(outcome.code, packet.data.substr(1 + sizeof outcome), outcome.os_errno);
   }
   return Fail(Code::kIo, "the process that worked in the container's root file system ended with code " +
@@ -121,11 +120,6 @@ Result<std::optional<RootAccess>> RootAccess::Impl::Try(const Context& context, 
     if (!client && client.error().code == Code::kBusy) return std::nullopt;
     if (!client) return std::unexpected(std::move(client.error()));
     impl->control = std::move(*client);
-    auto asked = impl->AskForInit(*impl->control);
-    if (!asked && (asked.error().code == Code::kBusy || asked.error().os_errno == ECONNRESET ||
-                   asked.error().os_errno == EPIPE))
-      return std::nullopt;
-    TRY(std::move(asked));
   } else {
     auto taken = TRY(ContainerStore(store).Take(status.record.id, false));
     if (!taken) return std::nullopt;
@@ -133,8 +127,10 @@ Result<std::optional<RootAccess>> RootAccess::Impl::Try(const Context& context, 
     impl->monitor = TRY(MonitorClient::Start(context, store, std::move(*taken), start));
     impl->monitor->Detach();  // it ends by itself when nobody is connected
     TRY(impl->monitor->AwaitStarted());
-    TRY(impl->AskForInit(impl->monitor->control()));
   }
+  auto asked = impl->AskForInit(impl->control ? *impl->control : impl->monitor->control());
+  if (!asked && asked.error().code == Code::kBusy) return std::nullopt;
+  TRY(std::move(asked));
   return std::optional<RootAccess>(RootAccess(std::move(impl)));
 }
 
@@ -162,7 +158,7 @@ Result<RootJob> RootAccess::Begin(const Work& work) const {
     (void)SendPacket(sockets.theirs.get(), EncodeOutcome(result));
     _exit(result ? 0 : 1);
   }
-  return RootJob(Child(pid, Fd()), std::move(sockets.ours));
+  return RootJob(Child(pid, Fd()), std::move(sockets.ours), impl_->init.get());
 }
 
 Result<> RootAccess::Inside(const std::function<Result<>(int root)>& work) const {

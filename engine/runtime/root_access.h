@@ -20,13 +20,16 @@ namespace wolffia {
 // Work inside that goes on while this process does something else.
 class RootJob {
  public:
-  RootJob(Child child, Fd socket) : child_(std::move(child)), socket_(std::move(socket)) {}
-  // Waits for the end: what the work answered, or its error.
+  RootJob(Child child, Fd socket, int init)
+      : child_(std::move(child)), socket_(std::move(socket)), init_(init) {}
+  // Waits for the end: what the work answered, or its error; kBusy if that is because the container has
+  // ended.
   Result<std::string> Await();
 
  private:
   Child child_;  // killed if the job is dropped
   Fd socket_;
+  int init_;  // of the RootAccess
 };
 
 class RootAccess {
@@ -39,7 +42,7 @@ class RootAccess {
 
   // `root` is the container's "/", with its mounts. The answer has at most 48 KiB: what is larger goes
   // through a pipe of the caller's. Descriptors of this process are open in the work, too: it closes what it
-  // must not hold. One thread only.
+  // must not hold. One thread only. The job ends before this object.
   using Work = std::function<Result<std::string>(int root)>;
   Result<RootJob> Begin(const Work& work) const;
   Result<> Inside(const std::function<Result<>(int root)>& work) const;

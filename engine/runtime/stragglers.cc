@@ -1,5 +1,6 @@
 #include "engine/runtime/stragglers.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -9,16 +10,14 @@
 #include <csignal>
 #include <string>
 
-#include "engine/base/file.h"
-
 namespace wolffia {
 namespace {
 
 constexpr int kMaxPasses = 100, kPauseMs = 2;  // a process may be making others while we look
 
-MountNamespace At(int dirfd, const std::string& path) {
+MountNamespace At(int dirfd, const char* path) {
   struct stat st;
-  return fstatat(dirfd, path.c_str(), &st, 0) == 0 ? MountNamespace{st.st_dev, st.st_ino} : MountNamespace{};
+  return fstatat(dirfd, path, &st, 0) == 0 ? MountNamespace{st.st_dev, st.st_ino} : MountNamespace{};
 }
 
 bool Same(const MountNamespace& a, const MountNamespace& b) {
@@ -26,29 +25,39 @@ bool Same(const MountNamespace& a, const MountNamespace& b) {
 }
 
 // A directory of procfs stands for its process, whatever becomes of the number: looked at and killed by it.
+bool KillIfIn(const MountNamespace& of, int proc, const char* pid) {
+  const int process = openat(proc, pid, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (process < 0) return false;
+  const bool is = Same(At(process, "ns/mnt"), of);
+  if (is) syscall(SYS_pidfd_send_signal, process, SIGKILL, nullptr, 0);
+  close(process);
+  return is;
+}
+
 bool KillPass(const MountNamespace& of) {
-  auto proc = OpenDirectory(AT_FDCWD, "/proc");
-  auto names = proc ? ListDirectory(proc->get(), ".") : std::unexpected(proc.error());
-  if (!names) return false;
+  const int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (proc < 0) return false;
   bool any = false;
-  for (const std::string& name : *names) {
-    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    auto process = OpenAt(proc->get(), name, O_RDONLY | O_DIRECTORY);
-    if (!process || !Same(At(process->get(), "ns/mnt"), of)) continue;
-    any = true;
-    syscall(SYS_pidfd_send_signal, process->get(), SIGKILL, nullptr, 0);
+  alignas(dirent64) char buffer[8 << 10];
+  for (ssize_t size; (size = getdents64(proc, buffer, sizeof buffer)) > 0;) {
+    for (ssize_t at = 0; at < size;) {
+      const auto* entry = reinterpret_cast<const dirent64*>(buffer + at);
+      at += entry->d_reclen;
+      if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9') any |= KillIfIn(of, proc, entry->d_name);
+    }
   }
+  close(proc);
   return any;
 }
 
 }  // namespace
 
 MountNamespace MountNamespaceOf(pid_t pid) {
-  return At(AT_FDCWD, "/proc/" + std::to_string(pid) + "/ns/mnt");
+  return At(AT_FDCWD, ("/proc/" + std::to_string(pid) + "/ns/mnt").c_str());
 }
 
 void KillStragglers(const MountNamespace& of) {
-  if (of.inode == 0 || Same(of, MountNamespaceOf(getpid()))) return;
+  if (of.inode == 0 || Same(of, At(AT_FDCWD, "/proc/self/ns/mnt"))) return;
   for (int pass = 0; pass < kMaxPasses && KillPass(of); pass++) poll(nullptr, 0, kPauseMs);
 }
 

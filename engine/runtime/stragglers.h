@@ -15,7 +15,7 @@ struct MountNamespace {
 
 MountNamespace MountNamespaceOf(pid_t pid);
 
-// Kills whatever runs in it. Not ourselves, whatever is given.
+// Kills whatever runs in it. Not ourselves, whatever is given. System calls only: the guard does it too.
 void KillStragglers(const MountNamespace& of);
 
 }  // namespace wolffia
