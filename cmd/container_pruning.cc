@@ -18,9 +18,11 @@ Result<ContainerFilter> PruneFilter(const Command& command, const Store& store) 
 Result<PruneReport> PruneContainers(const Context& context, const Store& store,
                                     const ContainerFilter& filter) {
   PruneReport report;
+  const auto sharers = TRY(ContainerStore(store).Sharers());
   ContainerMeasure measure(context, store);
   for (const ContainerStatus& status : TRY(ContainerStore(store).List())) {
     if (status.state == ContainerState::kRunning || !filter.Matches(status)) continue;
+    if (!CheckNotShared(store, status.record.id, sharers)) continue;
     int64_t bytes = measure.Of(status).value_or(ContainerSize()).changed;
     auto removed = RemoveContainer(context, store, status.record.id, false);
     if (!removed && (removed.error().code == Code::kBusy || removed.error().code == Code::kNotFound))

@@ -100,6 +100,17 @@ Result<> RemoveContainer(const Context& context, const Store& store, const std::
   return {};
 }
 
+Result<> CheckNotShared(const Store& store, const std::string& id,
+                        const std::multimap<std::string, std::string>& sharers) {
+  std::string list;
+  for (auto [at, end] = sharers.equal_range(id); at != end; ++at)
+    if (ContainerStore(store).Get(at->second)) list += (list.empty() ? "" : ", ") + at->second;
+  if (list.empty()) return {};
+  return Fail(Code::kExists, "container " + id +
+                                 " has dependent containers which must be removed before it: " + list +
+                                 ": container already exists");
+}
+
 int RemovalExitCode(const Error& error) {
   if (error.code == Code::kNotFound) return 1;
   if (error.code == Code::kBusy) return 2;

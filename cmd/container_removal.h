@@ -2,6 +2,7 @@
 // of the container inside a user namespace. For `rm`, `rmi --force` and `run --rm`.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "engine/base/context.h"
@@ -22,6 +23,11 @@ inline Result<> RemoveContainer(const Context& context, const Store& store, cons
                                 bool force) {
   return RemoveContainer(context, store, id, RemoveOptions{.force = force});
 }
+
+// podman's refusal (kExists) of one whose namespaces other containers share, which have to go first:
+// `sharers` are those of the store (ContainerStore::Sharers), as they were a moment ago.
+Result<> CheckNotShared(const Store& store, const std::string& id,
+                        const std::multimap<std::string, std::string>& sharers);
 
 // Finishes what killed processes left half-done. Cheap when there is nothing; a failure is only logged,
 // because it is not what the user asked for.

@@ -24,17 +24,24 @@ Result<> RemoveUnlessItRuns(const Command& command, const Store& store, const st
   }
 }
 
-Result<> RemoveOne(const Command& command, const Store& store, const ContainerStatus& status) {
+std::unexpected<Error> ItRuns(const ContainerStatus& status) {
+  return ImproperState(
+      status, "cannot remove container " + status.record.id +
+                  " as it is running - running or paused containers cannot be removed without force");
+}
+
+Result<> RemoveOne(const Command& command, const Store& store, const ContainerStatus& status,
+                   const std::multimap<std::string, std::string>& sharers) {
   const bool force = command.options().Bool("force");
   RemoveOptions options{.force = force, .volumes = command.options().Bool("volumes")};
   if (command.options().Has("time")) options.timeout_ms = TimeOption(command);
+  if (!force && HasMonitor(status)) return ItRuns(status);
+  TRY(CheckNotShared(store, status.record.id, sharers));
   auto removed = RemoveUnlessItRuns(command, store, status.record.id, options);
   if (removed) return {};
   if (removed.error().code == Code::kNotFound && (force || command.options().Bool("ignore"))) return {};
   if (removed.error().code != Code::kBusy || force) return removed;
-  return ImproperState(
-      status, "cannot remove container " + status.record.id +
-                  " as it is running - running or paused containers cannot be removed without force");
+  return ItRuns(status);
 }
 
 }  // namespace
@@ -53,9 +60,10 @@ Result<int> RmVerb(const Command& command) {
     PrintError(containers.error());
     return RemovalExitCode(containers.error());
   }
+  const auto sharers = TRY(ContainerStore(session.store).Sharers());
   int code = 0;
   for (const ChosenOne& one : *containers) {
-    auto removed = RemoveOne(command, session.store, one.status);
+    auto removed = RemoveOne(command, session.store, one.status, sharers);
     if (removed) {
       PrintLine(one.typed);
       continue;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 
 #include "engine/base/random.h"
 #include "storage/container_record.h"
@@ -156,7 +157,7 @@ void ForgetRuntimeState(const Store& store, const std::string& id) {
   const std::string& runroot = store.runroot_path();
   unlink(ContainerStore(store).CountersPath(id).c_str());
   unlink((runroot + "/monitors/" + id).c_str());
-  unlink((runroot + "/pids/" + id + ".pid").c_str());
+  for (const char* name : {".pid", ".new"}) unlink((runroot + "/pids/" + id + name).c_str());
   (void)RemoveTreeAt(AT_FDCWD, runroot + "/exec/" + id);
 }
 
@@ -263,6 +264,22 @@ Result<std::vector<ContainerStatus>> ContainerStore::List() const {
     return std::tie(b.record.created_ns, b.record.id) < std::tie(a.record.created_ns, a.record.id);
   });
   return all;
+}
+
+Result<std::multimap<std::string, std::string>> ContainerStore::Sharers() const {
+  constexpr std::string_view kContainer = "container:";
+  std::multimap<std::string, std::string> sharers;
+  for (const std::string& id : TRY(ListDirectory(store_.root(), "containers"))) {
+    auto json = ReadFileAt(store_.root(), PathOf(id) + "/config.json", kMaxSpecBytes);
+    if (!json || json->find(kContainer) == std::string::npos) continue;  // nearly all: no need to parse it
+    auto record = ReadContainer(store_, PathOf(id));
+    if (!record) continue;
+    std::set<std::string> others;
+    for (const std::string* mode : {&record->pid_mode, &record->ipc_mode, &record->uts_mode})
+      if (mode->starts_with(kContainer)) others.insert(mode->substr(kContainer.size()));
+    for (const std::string& other : others) sharers.emplace(other, id);
+  }
+  return sharers;
 }
 
 Result<ContainerStatus> ContainerStore::Get(const std::string& id) const {

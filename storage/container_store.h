@@ -132,6 +132,9 @@ class ContainerStore {
   Result<std::optional<NewContainer>> Take(const std::string& id, bool starts_now = true) const;
 
   Result<std::vector<ContainerStatus>> List() const;  // newest first; takes no lock
+  // Who shares namespaces of whom (--pid=container:NAME and its like): the other one's id -> those that name
+  // it.
+  Result<std::multimap<std::string, std::string>> Sharers() const;
   Result<ContainerStatus> Get(const std::string& id) const;
   Result<RuntimeSpec> ReadSpec(const std::string& id) const;  // what it was made with
   // What an error is to be called that came of work on a container: that it is gone, if it is, else the

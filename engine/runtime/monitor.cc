@@ -118,12 +118,14 @@ Result<> Monitor::BeginOutput(const ContainerRecord& record) {
   return {};
 }
 
-// For service managers (generate systemd), under a name that they can know before.
+// For service managers (generate systemd), under a name that they can know before. What a kill leaves of it
+// has a name that is known too, and goes with the container.
 Result<> Monitor::WriteOwnPid() {
-  const std::string directory = store_->runroot_path() + "/pids";
+  const std::string directory = store_->runroot_path() + "/pids", path = directory + "/" + id_;
   TRY(MakeDirectories(directory));
-  return ReplaceFileAt(AT_FDCWD, directory + "/" + id_ + ".pid", std::to_string(getpid()), 0600,
-                       Durability::kVolatile);
+  Fd file = TRY(Open(path + ".new", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+  TRY_WITH(WriteFull(file.get(), std::to_string(getpid())), path);
+  return RenameAt(AT_FDCWD, path + ".new", AT_FDCWD, path + ".pid");
 }
 
 Result<> Monitor::Start() {

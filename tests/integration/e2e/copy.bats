@@ -280,6 +280,36 @@ listing() {
   wolffia rm c >/dev/null
 }
 
+@test "a copy for a container that is only initialized, and a start right after a copy" {
+  echo x >f
+  wolffia create --network=none --name c busybox sleep 1000 >/dev/null
+  wolffia init c >/dev/null
+  wolffia cp f c:/f
+  run -0 wolffia diff c
+  assert_output_is "A /f"
+  wolffia stop -t 0 c >/dev/null
+  local i
+  for i in 1 2 3 4 5; do
+    wolffia cp c:/f got
+    wolffia start c >/dev/null
+    [ "$(wolffia ps --format '{{.Names}} {{.State}}')" = "c running" ]
+    wolffia stop -t 0 c >/dev/null
+    wolffia diff c >/dev/null
+    [ "$(wolffia ps -a --format '{{.State}}')" = exited ]
+  done
+  wolffia diff c >/dev/null
+  wolffia rm c >/dev/null
+}
+
+@test "copies of one file at the same time: one of them wins" {
+  running
+  local i pids=()
+  for i in $(seq 12); do echo "$i" >"f$i"; wolffia cp "f$i" c:/tmp/one & pids+=($!); done
+  for i in "${pids[@]}"; do wait "$i"; done
+  run -0 wolffia exec c cat /tmp/one
+  [[ $output =~ ^[0-9]+$ ]]
+}
+
 @test "nothing is copied where it would be lost" {
   echo x >f
   wolffia create --network=none --name c --storage-opt upper=memory busybox sleep 1000 >/dev/null

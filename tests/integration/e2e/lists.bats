@@ -144,12 +144,12 @@ names() { wolffia ps --format '{{.Names}}' "$@" | tr '\n' ' '; }
 }
 
 @test "rename: running or not, taken names, and several at once" {
-  wolffia run -d --name a busybox sleep 1000
+  wolffia run -d --name old busybox sleep 1000
   wolffia create --name b busybox true
-  run -0 wolffia rename a web
+  run -0 wolffia rename old web
   assert_output_is ""
   [ "$(names)" = "web " ]
-  run -125 wolffia inspect a
+  run -125 wolffia inspect old
   run -125 wolffia rename web b
   assert_output_has "already in use"
   run -125 wolffia rename zz c

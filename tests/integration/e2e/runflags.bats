@@ -61,9 +61,44 @@ teardown() { wolffia rm --all --force >/dev/null; assert_clean; }
   run wolffia exec a ps
   [[ $output != *"sleep 20"* ]]
   wolffia run -d --name c --pid container:a busybox sleep 300
-  wolffia rm -f a
+  run -2 wolffia rm a
+  run -125 wolffia rm -f a
+  assert_output_has "has dependent containers which must be removed before it: $(wolffia inspect -f '{{.Id}}' c): container already exists"
+  wolffia kill a
   run -0 wolffia wait c
   assert_output_is 137
+  run -125 wolffia rm a
+  wolffia container prune -f
+  [ -z "$(wolffia ps -aq)" ]
+}
+
+runs() { ps -eo args= | grep -Fxq "$1"; }
+await() { local i; for i in $(seq 100); do "$@" && return; sleep 0.1; done; fail "in vain: $*"; }
+gone() { ! runs "$1"; }
+
+@test "kill -9 of the monitor ends a container that is among the host's processes, all of it" {
+  wolffia run -d --name a --pid host busybox sh -c 'setsid sleep 4031 & sleep 4032'
+  await runs "sleep 4031"
+  kill -9 "$(wolffia inspect -f '{{.State.ConmonPid}}' a)"
+  await gone "sleep 4032"
+  await gone "sleep 4031"
+  wolffia rm a
+}
+
+guard_of() { ps -o pid=,comm= --ppid "$1" | awk '$2 == "wolffia-guard" { print $1 }'; }
+another_guard() { local now; now=$(guard_of "$1"); [ -n "$now" ] && [ "$now" != "$2" ]; }
+
+@test "a guard that is killed is replaced, and leaves no zombie" {
+  local monitor guard
+  wolffia run -d --name a busybox sleep 4033
+  monitor=$(wolffia inspect -f '{{.State.ConmonPid}}' a)
+  guard=$(guard_of "$monitor")
+  kill -9 "$guard"
+  await another_guard "$monitor" "$guard"
+  ! ps -o stat= --ppid "$monitor" | grep Z
+  kill -9 "$monitor"
+  await gone "sleep 4033"
+  wolffia rm a
 }
 
 @test "health: unhealthy, healthy, on demand" {
