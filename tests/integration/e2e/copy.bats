@@ -280,17 +280,11 @@ listing() {
   wolffia rm c >/dev/null
 }
 
-@test "a copy for a container that is only initialized, and a start right after a copy" {
-  echo x >f
+@test "start and rm right after a copy, which is still giving the root back" {
   wolffia create --network=none --name c busybox sleep 1000 >/dev/null
-  wolffia init c >/dev/null
-  wolffia cp f c:/f
-  run -0 wolffia diff c
-  assert_output_is "A /f"
-  wolffia stop -t 0 c >/dev/null
   local i
   for i in 1 2 3 4 5; do
-    wolffia cp c:/f got
+    wolffia cp c:/bin/busybox got
     wolffia start c >/dev/null
     [ "$(wolffia ps --format '{{.Names}} {{.State}}')" = "c running" ]
     wolffia stop -t 0 c >/dev/null
