@@ -73,15 +73,14 @@ teardown() { wolffia rm --all --force >/dev/null; assert_clean; }
 }
 
 runs() { ps -eo args= | grep -Fxq "$1"; }
-await() { local i; for i in $(seq 100); do "$@" && return; sleep 0.1; done; fail "in vain: $*"; }
 gone() { ! runs "$1"; }
 
 @test "kill -9 of the monitor ends a container that is among the host's processes, all of it" {
   wolffia run -d --name a --pid host busybox sh -c 'setsid sleep 4031 & sleep 4032'
-  await runs "sleep 4031"
+  eventually runs "sleep 4031"
   kill -9 "$(wolffia inspect -f '{{.State.ConmonPid}}' a)"
-  await gone "sleep 4032"
-  await gone "sleep 4031"
+  eventually gone "sleep 4032"
+  eventually gone "sleep 4031"
   wolffia rm a
 }
 
@@ -94,10 +93,10 @@ another_guard() { local now; now=$(guard_of "$1"); [ -n "$now" ] && [ "$now" != 
   monitor=$(wolffia inspect -f '{{.State.ConmonPid}}' a)
   guard=$(guard_of "$monitor")
   kill -9 "$guard"
-  await another_guard "$monitor" "$guard"
+  eventually another_guard "$monitor" "$guard"
   ! ps -o stat= --ppid "$monitor" | grep Z
   kill -9 "$monitor"
-  await gone "sleep 4033"
+  eventually gone "sleep 4033"
   wolffia rm a
 }
 
