@@ -1,6 +1,9 @@
 // Containers: creation, states, names, removal, sweeping.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
+
+#include <thread>
 
 #include "engine/base/process.h"
 #include "storage/container_record.h"
@@ -229,6 +232,44 @@ TEST_F(StoreContainerTest, RemoveNeedsTheLock) {
   EXPECT_EQ(containers_.Remove("../images").error().code, Code::kNotFound);
   EXPECT_THAT(Names("containers"), IsEmpty());
   EXPECT_THAT(Names("tmp"), IsEmpty());
+}
+
+// Whoever takes a container to start it has it whole, however many remove it.
+TEST_F(StoreContainerTest, RemoveKeepsTheLock) {
+  for (int i = 0; i < 300; i++) {
+    NewContainer made = Must(Create("web"));
+    made.lock.Release();
+    std::thread remover([&] { (void)containers_.Remove(made.id); });
+    if (auto taken = containers_.Take(made.id); taken && *taken) {
+      poll(nullptr, 0, 1);
+      EXPECT_TRUE(ExistsAt(AT_FDCWD, made.directory + "/config.json")) << "round " << i;
+      (*taken)->lock.Release();
+    }
+    remover.join();
+    ASSERT_TRUE(containers_.Remove(made.id));
+  }
+}
+
+TEST_F(StoreContainerTest, ARootThatIsPutUpForACopyIsNoRun) {
+  NewContainer made = Must(Create("web"));
+  made.lock.Release();
+  auto taken = Must(containers_.Take(made.id, false));
+  EXPECT_EQ(Must(containers_.Get(made.id)).phase, Phase::kMounted);
+  EXPECT_EQ(StateOf(made.id), ContainerState::kCreated);
+  taken->lock.Release();
+  EXPECT_EQ(Must(containers_.Get(made.id)).phase, Phase::kNone);
+  taken = Must(containers_.Take(made.id));
+  EXPECT_EQ(Must(containers_.Get(made.id)).phase, Phase::kRunning)
+      << "what the copy left says nothing any more";
+}
+
+TEST_F(StoreContainerTest, SharersAreFoundByTheirRecords) {
+  NewContainer a = Must(Create("a"));
+  ContainerRecord record = ContainerOf(image_, "b");
+  record.pid_mode = record.ipc_mode = "container:" + a.id;
+  record.labels["note"] = "container:nobody";
+  NewContainer b = Must(containers_.Create(record, RuntimeSpec()));
+  EXPECT_THAT(Must(containers_.Sharers()), ElementsAre(std::pair(a.id, b.id)));
 }
 
 TEST_F(StoreContainerTest, AContainerWithAMalformedRecordCanBeRemoved) {

@@ -1,6 +1,10 @@
 // Store::Open, staging and sweeping.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <thread>
 
 #include "tests/unit/store_fixture.h"
 
@@ -14,8 +18,8 @@ using ::testing::IsEmpty;
 using StoreOpenTest = StoreFixture;
 
 TEST_F(StoreOpenTest, MakesItsLayoutOnceAndKeepsOthersOut) {
-  EXPECT_THAT(Names("."),
-              ElementsAre("blobs", "containers", "format", "images", "index", "names", "secrets", "tmp", "volumes"));
+  EXPECT_THAT(Names("."), ElementsAre("blobs", "containers", "format", "images", "index", "names", "secrets",
+                                      "tmp", "volumes"));
   struct stat st;
   ASSERT_EQ(stat((dir_ / "root").c_str(), &st), 0);
   EXPECT_EQ(st.st_mode & 07777, 0700u);
@@ -112,6 +116,20 @@ TEST_F(StoreOpenTest, StagingIsGoneWithItsObject) {
     EXPECT_EQ(Staging::Begin(store_, moved.path().substr(4)).error().code, Code::kBusy);
   }
   EXPECT_THAT(Names("tmp"), IsEmpty());
+}
+
+// A sweep holds the lock for a moment of what it takes for dead work, and removes it.
+TEST_F(StoreOpenTest, StagingWaitsForASweep) {
+  const std::string id(16, 'a'), lock = "tmp/" + id + ".lock";
+  auto held = Must(FileLock::TryAcquire(store_.root(), lock));
+  std::thread sweep([&] {
+    poll(nullptr, 0, 50);
+    unlinkat(store_.root(), lock.c_str(), 0);
+    held->Release();
+  });
+  auto staging = Staging::Begin(store_, id);
+  sweep.join();
+  EXPECT_TRUE(staging);
 }
 
 TEST_F(StoreOpenTest, SweepRemovesWhatDeadWorkLeft) {
