@@ -57,7 +57,7 @@ teardown() { wolffia rm --all --force >/dev/null; assert_clean; }
 
 @test "a container among the processes of another leaves none there, and ends with it" {
   wolffia run -d --name a busybox sleep 100
-  wolffia run --pid container:a busybox sh -c 'sleep 201 & sleep 202 & sleep 0.2'
+  wolffia run --rm --pid container:a busybox sh -c 'sleep 201 & sleep 202 & sleep 0.2'
   run wolffia exec a ps
   [[ $output != *"sleep 20"* ]]
   wolffia run -d --name c --pid container:a busybox sleep 300
