@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "network/bypass_supervisor.h"
+
 namespace {
 
 constexpr int kControl = 3;
@@ -13,9 +15,8 @@ struct Role {
   const char* name;
   int (*run)(int control);
 };
-// One line each: {"ports", wolffia::RunPortForwarder}
 constexpr Role kRoles[] = {
-    {"", nullptr},
+    {"bypass", wolffia::RunBypass},
 };
 
 }  // namespace
@@ -27,7 +28,7 @@ int main(int argc, char** argv) {
   }
   if (argc == 2 && fcntl(kControl, F_SETFD, FD_CLOEXEC) == 0)
     for (const Role& role : kRoles)
-      if (role.run != nullptr && std::strcmp(argv[1], role.name) == 0) return role.run(kControl);
+      if (std::strcmp(argv[1], role.name) == 0) return role.run(kControl);
   std::fputs("wolffia-net: this program is started by wolffia\n", stderr);
   return 125;
 }
