@@ -184,13 +184,14 @@ void Send(int socket, const BypassMessage& message, const std::vector<int>& fds)
   EXPECT_TRUE(sent) << sent.error().what;
 }
 
-// The kernel makes the route of an IPv6 address a little later.
-void AwaitRoute6(uint16_t port) {
+// The kernel readies an IPv6 address a little later.
+void AwaitIpv6(uint16_t port) {
   const BypassPeer peer = Address(kOutside6, port);
   for (int i = 0; i < 500; i++) {
-    Fd probe(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (connect(probe.get(), &peer.any, peer.size) == 0) return;
-    usleep(10'000);
+    Fd probe(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    connect(probe.get(), &peer.any, peer.size);
+    pollfd ready{probe.get(), POLLOUT, 0};
+    if (poll(&ready, 1, 20) == 1 && ready.revents == POLLOUT) return;
   }
 }
 
@@ -268,7 +269,7 @@ void InWorld(const std::function<void(const Inside&)>& inside,
     world.inside_socket = std::move(mine->fds[0]);
     world.listener = std::move(mine->fds[1]);
     world.StartSupervisor();
-    AwaitRoute6(world.server6.port());
+    AwaitIpv6(world.server6.port());
     Inside facts{world.server.port(), world.server6.port(), world.secret.port(), -1};
     EXPECT_TRUE(WriteFull(go.write.get(), &facts, sizeof facts));
     if (outside) outside(world, sockets->ours.get());
