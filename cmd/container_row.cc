@@ -27,15 +27,6 @@ std::string CommandText(const ContainerRecord& record, bool no_trunc) {
   return text.substr(0, cut) + "...";
 }
 
-std::vector<std::string> MountPoints(const Store* store, const std::string& id) {
-  std::vector<std::string> points;
-  if (store == nullptr) return points;
-  if (auto spec = ContainerStore(*store).ReadSpec(id))
-    for (const SpecMount& mount : UserMounts(*spec, ContainerStore(*store).DirectoryOf(id)))
-      points.push_back(mount.destination);
-  return points;
-}
-
 Value LabelsOf(const ContainerRecord& record) {
   Value labels = Value::object();
   for (const auto& [key, value] : record.labels) labels[key] = value;
@@ -85,10 +76,7 @@ constexpr Field kFields[] = {
     {"Names", [](const Listing& l, const View&) -> Value { return l.status.record.name; }},
     {"Ports", Nothing},
     {"Labels", [](const Listing& l, const View&) -> Value { return LabelsOf(l.status.record); }},
-    {"Mounts",
-     [](const Listing& l, const View& v) -> Value {
-       return Joined(MountPoints(v.store, l.status.record.id), ",");
-     }},
+    {"Mounts", [](const Listing& l, const View&) -> Value { return Joined(l.status.record.mounts, ","); }},
     {"Networks", [](const Listing& l, const View&) -> Value { return l.status.record.network; }},
     {"Pid",
      [](const Listing& l, const View&) -> Value {
@@ -126,9 +114,15 @@ bool LooksAtTheWhole(std::string_view format) {
   return false;
 }
 
+// Stable. Listings are large: each is moved once, and its key made once.
 template <typename Key>
 void SortBy(std::vector<Listing>& listings, Key key) {
-  std::ranges::stable_sort(listings, [&](const Listing& a, const Listing& b) { return key(a) < key(b); });
+  std::vector<std::pair<decltype(key(listings[0])), size_t>> order;
+  for (size_t i = 0; i < listings.size(); i++) order.emplace_back(key(listings[i]), i);
+  std::ranges::sort(order);
+  std::vector<Listing> sorted;
+  for (const auto& [unused, i] : order) sorted.push_back(std::move(listings[i]));
+  listings = std::move(sorted);
 }
 
 }  // namespace
@@ -152,6 +146,12 @@ RowFields RowFields::Of(const std::string& format) {
   return fields;
 }
 
+bool RowFields::LooksBack() const {
+  for (size_t i = 0; i < std::size(kFields); i++)
+    if (wanted_[i] && (kFields[i].name == "StartedAt" || kFields[i].name == "ExitedAt")) return true;
+  return false;
+}
+
 Value RowOf(const ContainerListing& listing, const RowView& view, const RowFields& fields) {
   Value row = Value::object();
   auto& members = row.get_ref<Value::object_t&>();
@@ -163,13 +163,13 @@ Value RowOf(const ContainerListing& listing, const RowView& view, const RowField
 }
 
 Value JsonRowOf(const ContainerListing& listing, const RowView& view) {
-  Value row = RowOf(listing, {nullptr, view.now_ns, true}, RowFields::All());
+  Value row = RowOf(listing, {view.now_ns, true}, RowFields::All());
   const Record& record = listing.status.record;
   Value json = {{"AutoRemove", record.auto_remove}, {"Command", record.command}};
   json["CreatedAt"] = row["Created"];
   for (const char* field : {"Exited", "ExitedAt", "ExitCode", "Id", "Image", "ImageID", "IsInfra", "Labels"})
     json[field] = row[field];
-  json["Mounts"] = MountPoints(view.store, record.id);
+  json["Mounts"] = record.mounts;
   json["Names"] = Value::array({record.name});
   json["Namespaces"] = Value::object();
   json["Networks"] = Value::array({record.network});

@@ -23,13 +23,14 @@ class RowFields {
   static RowFields Of(const std::string& format);
   static RowFields All();
   bool Has(size_t field) const { return wanted_[field]; }
+  // One of those that ListScope::history is for.
+  bool LooksBack() const;
 
  private:
   std::vector<bool> wanted_;
 };
 
 struct RowView {
-  const Store* store;  // nullptr: without what only the spec knows
   int64_t now_ns;
   bool no_trunc;
 };

@@ -89,4 +89,10 @@ std::vector<SpecMount> UserMounts(const RuntimeSpec& spec, const std::string& co
   return mounts;
 }
 
+std::vector<std::string> MountPoints(const RuntimeSpec& spec, const std::string& container_dir) {
+  std::vector<std::string> points;
+  for (const SpecMount& mount : UserMounts(spec, container_dir)) points.push_back(mount.destination);
+  return points;
+}
+
 }  // namespace wolffia

@@ -26,5 +26,6 @@ std::string HealthOf(const ContainerStatus& status);
 
 // The mounts that the user asked for: those of the spec without the engine's own.
 std::vector<SpecMount> UserMounts(const RuntimeSpec& spec, const std::string& container_dir);
+std::vector<std::string> MountPoints(const RuntimeSpec& spec, const std::string& container_dir);
 
 }  // namespace wolffia

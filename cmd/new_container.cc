@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "cmd/container_removal.h"
+#include "cmd/container_view.h"
 #include "cmd/joined_container.h"
 #include "cmd/new_volumes.h"
 #include "cmd/run_flags.h"
@@ -163,6 +164,7 @@ Result<NewContainer> MakeContainer(const Command& command, const NewContainerCom
   BuiltSpec built = TRY(BuildSpec(command.context, inputs));
   built.spec.root_path = root.rootfs;
   record.command = built.spec.process.args;
+  record.mounts = MountPoints(built.spec, inputs.container_dir);
   files.merge(built.files);
   VolumeInputs places{command.context,
                       session.store,
@@ -172,7 +174,8 @@ Result<NewContainer> MakeContainer(const Command& command, const NewContainerCom
                       built.spec.process.user.uid,
                       built.spec.process.user.gid};
   return Create(command, session.store, request.lifecycle.replace, [&]() -> Result<NewContainer> {
-    NewVolumes made = TRY(NewVolumes::Make(places, request.mounts, volumes));  // held until the record names them
+    NewVolumes made =
+        TRY(NewVolumes::Make(places, request.mounts, volumes));  // held until the record names them
     NewContainer container = TRY(containers.Create(record, built.spec, files, starts_now));
     made.Keep();
     WriteContainerEvent(command.context, session.store, container.id, "create");

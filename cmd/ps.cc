@@ -14,26 +14,30 @@
 namespace wolffia {
 namespace {
 
+std::string FormatOf(const OptionValues& options) {
+  std::string format = options.String("format");
+  if (!format.empty() && format != "table") return format;
+  if (options.Bool("quiet")) return "{{.ID}}";
+  format = "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
+  return options.Bool("size") ? format + "\t{{.Size}}" : format;
+}
+
 // Newest first, as the store lists them, so that --last is a prefix.
-Result<std::vector<ContainerListing>> Select(const Command& command, const Store& store) {
+Result<std::vector<ContainerListing>> Select(const Command& command, const Store& store,
+                                             const std::string& format) {
   const OptionValues& options = command.options();
   ContainerFilter filter = TRY(ContainerFilter::Parse(options.List("filter"), store, command.context.now()));
   int64_t last = options.Bool("latest") ? 1 : options.Int("last", -1);
   // podman: a filter on the state, and --last, look at all containers.
   const bool all = options.Bool("all") || last >= 0 || filter.names_state();
+  const bool history =
+      format == "json" || options.String("sort") == "runningfor" || RowFields::Of(format).LooksBack();
   std::vector<ContainerListing> selected;
-  for (ContainerStatus& status : TRY(ContainerStore(store).List())) {
+  for (ContainerStatus& status : TRY(ContainerStore(store).List({.held_only = !all, .history = history}))) {
     if (!(all || IsUp(status)) || !filter.Matches(status)) continue;
     if (last < 0 || static_cast<int64_t>(selected.size()) < last) selected.push_back({std::move(status), {}});
   }
   return selected;
-}
-
-std::string DefaultFormat(const OptionValues& options) {
-  if (options.Bool("quiet")) return "{{.ID}}";
-  std::string format =
-      "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
-  return options.Bool("size") ? format + "\t{{.Size}}" : format;
 }
 
 Result<> Measure(const Command& command, const Store& store, std::vector<ContainerListing>& listings) {
@@ -46,23 +50,20 @@ Result<> Measure(const Command& command, const Store& store, std::vector<Contain
   return {};
 }
 
-Result<std::string> Render(const Command& command, const Store& store,
-                           const std::vector<ContainerListing>& listings) {
+Result<std::string> Render(const Command& command, const std::vector<ContainerListing>& listings,
+                           const std::string& format) {
   const OptionValues& options = command.options();
-  RowView view{&store, command.context.now(), options.Bool("no-trunc")};
-  std::string format = options.String("format");
+  RowView view{command.context.now(), options.Bool("no-trunc")};
   if (format == "json") {
     Value list = Value::array();
     for (const ContainerListing& listing : listings) list.push_back(JsonRowOf(listing, view));
     return ToJsonText(list);
   }
-  if (format.empty() || format == "table") format = DefaultFormat(options);
   RowFields fields = RowFields::Of(format);
   std::vector<Value> rows;
   for (const ContainerListing& listing : listings) rows.push_back(RowOf(listing, view, fields));
-  Value sample = RowOf({}, {nullptr, view.now_ns, view.no_trunc}, RowFields::All());
   Report report{format,
-                sample,
+                RowOf({}, view, RowFields::All()),
                 {{"ID", "CONTAINER ID"}, {"RunningFor", "CREATED"}, {"Id", "CONTAINER ID"}},
                 !options.Bool("noheading")};
   return RenderReport(rows, report);
@@ -70,13 +71,13 @@ Result<std::string> Render(const Command& command, const Store& store,
 
 Result<std::string> ListOnce(const Command& command, const Store& store) {
   const OptionValues& options = command.options();
+  const std::string format = FormatOf(options);
   SweepContainers(command.context, store);
-  std::vector<ContainerListing> listings = TRY(Select(command, store));
-  if (options.Bool("size") || options.String("sort") == "size" ||
-      options.String("format").find(".Size") != std::string::npos)
+  std::vector<ContainerListing> listings = TRY(Select(command, store, format));
+  if (options.Bool("size") || options.String("sort") == "size" || format.find(".Size") != std::string::npos)
     TRY(Measure(command, store, listings));
   TRY(SortListings(listings, options.String("sort")));
-  return Render(command, store, listings);
+  return Render(command, listings, format);
 }
 
 }  // namespace

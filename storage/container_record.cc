@@ -27,6 +27,7 @@ Result<> ReadLifecycle(const Json& document, std::string_view where, ContainerRe
   r.uts_mode = TRY(StringMember(document, "uts_mode", where));
   r.create_command = TRY(StringsMember(document, "create_command", where));
   r.ports = TRY(StringsMember(document, "ports", where));
+  r.mounts = TRY(StringsMember(document, "mounts", where));
   r.log = TRY(LogMember(document, "log", where));
   r.health = TRY(HealthMember(document, "health", where));
   r.volumes = TRY(VolumesMember(document, "volumes", where));
@@ -40,6 +41,16 @@ Phase PhaseOf(std::string_view name) {
        {Phase::kInitialized, Phase::kPaused, Phase::kRestarting, Phase::kStopping, Phase::kMounted})
     if (name == PhaseName(phase)) return phase;
   return Phase::kRunning;
+}
+
+// Without what is read as the same where it is missing: half of a record, which is read often. A stop timeout
+// of zero is not the default.
+std::string DumpNonEmpty(Json record) {
+  std::erase_if(record.get_ref<Json::object_t&>(), [](const auto& member) {
+    const Json& value = member.second;
+    return member.first != "stop_timeout" && (value == "" || value == 0 || value == false || value.empty());
+  });
+  return DumpRecord(record);
 }
 
 }  // namespace
@@ -87,9 +98,10 @@ std::string SerializeContainer(const ContainerRecord& r) {
                  {"uts_mode", r.uts_mode},
                  {"create_command", r.create_command},
                  {"ports", r.ports},
+                 {"mounts", r.mounts},
                  {"network_config", ToJson(r.network_config)}};
   if (r.health) record["health"] = ToJson(*r.health);
-  return DumpRecord(record);
+  return DumpNonEmpty(std::move(record));
 }
 
 Result<ContainerRecord> ParseContainer(std::string_view json, std::string_view where) {
@@ -126,12 +138,12 @@ Result<ContainerRecord> ReadContainer(const Store& store, const std::string& dir
 }
 
 std::string SerializeStarted(const StartedRecord& r) {
-  return DumpRecord({{"pid", r.pid},
-                     {"monitor_pid", r.monitor_pid},
-                     {"started_ns", r.started_ns},
-                     {"monitor_ticks", r.monitor_ticks},
-                     {"boot_id", r.boot_id},
-                     {"restarts", r.restarts}});
+  return DumpNonEmpty({{"pid", r.pid},
+                       {"monitor_pid", r.monitor_pid},
+                       {"started_ns", r.started_ns},
+                       {"monitor_ticks", r.monitor_ticks},
+                       {"boot_id", r.boot_id},
+                       {"restarts", r.restarts}});
 }
 
 Result<StartedRecord> ParseStarted(std::string_view json, std::string_view where) {
@@ -147,12 +159,12 @@ Result<StartedRecord> ParseStarted(std::string_view json, std::string_view where
 }
 
 std::string SerializeExit(const ExitRecord& r) {
-  return DumpRecord({{"exit_code", r.exit_code},
-                     {"finished_ns", r.finished_ns},
-                     {"error", r.error},
-                     {"stopped", r.stopped},
-                     {"oom", r.oom},
-                     {"restarts", r.restarts}});
+  return DumpNonEmpty({{"exit_code", r.exit_code},
+                       {"finished_ns", r.finished_ns},
+                       {"error", r.error},
+                       {"stopped", r.stopped},
+                       {"oom", r.oom},
+                       {"restarts", r.restarts}});
 }
 
 Result<ExitRecord> ParseExit(std::string_view json, std::string_view where) {

@@ -83,13 +83,17 @@ Result<FileLock> FillDirectory(int dirfd, const RuntimeSpec& spec, const Contain
   return std::move(*lock);
 }
 
+// All files are on their way to the disk before the first is waited for: a journal then commits them
+// together, where one after the other each would cost a commit of its own.
 Result<> SyncDirectory(int dirfd, const ContainerFiles& files) {
   std::vector<std::string> names = {"config.json", "spec.json"};
   for (const auto& [name, content] : files) names.push_back(name);
+  std::vector<Fd> opened;
   for (const std::string& name : names) {
-    Fd file = TRY(OpenAt(dirfd, name, O_RDONLY | O_NOFOLLOW));
-    TRY(SyncFd(file.get(), name));
+    opened.push_back(TRY(OpenAt(dirfd, name, O_RDONLY | O_NOFOLLOW)));
+    (void)sync_file_range(opened.back().get(), 0, 0, SYNC_FILE_RANGE_WRITE);  // fsync says what failed
   }
+  for (size_t i = 0; i < names.size(); i++) TRY(SyncFd(opened[i].get(), names[i]));
   return SyncFd(dirfd, "the container's directory");
 }
 
@@ -110,19 +114,24 @@ std::optional<Cell> ReadCell(const Store& store, const std::string& path, Parse 
   return std::move(*cell);
 }
 
-Result<ContainerStatus> ReadStatus(const Store& store, const std::string& id) {
+// nullopt: it is out of the scope.
+Result<std::optional<ContainerStatus>> ReadStatus(const Store& store, const std::string& id,
+                                                  const ListScope& scope) {
   const std::string path = PathOf(id);
+  // The lock first: once it is free, the two files say how it ended.
+  const bool held = FileLock::IsHeld(store.root(), path + "/lock").value_or(false);
+  if (scope.held_only && !held) return std::nullopt;
   ContainerStatus status;
   status.record = TRY(ReadContainer(store, path));
   if (status.record.id != id) return Fail(Code::kInvalid, path + "/config.json: it is of another container");
-  // The lock first: once it is free, the two files say how it ended.
-  auto held = FileLock::IsHeld(store.root(), path + "/lock");
-  status.started = ReadCell<StartedRecord>(store, path + "/started.json", ParseStarted);
-  status.exited = ReadCell<ExitRecord>(store, path + "/exit.json", ParseExit);
-  if (held && *held) {
+  if (held) {
     status.live = ReadCell<LiveRecord>(store, path + "/live.json", ParseLive);
     status.phase = status.live ? status.live->phase : Phase::kRunning;
   }
+  if (scope.history || status.phase != Phase::kRunning)
+    status.exited = ReadCell<ExitRecord>(store, path + "/exit.json", ParseExit);
+  if (scope.history || held || !status.exited)
+    status.started = ReadCell<StartedRecord>(store, path + "/started.json", ParseStarted);
   if (status.phase != Phase::kNone && status.phase != Phase::kMounted)
     status.state = ContainerState::kRunning;
   else if (status.exited)
@@ -254,16 +263,22 @@ Result<std::optional<NewContainer>> ContainerStore::Take(const std::string& id, 
   return std::optional<NewContainer>(NewContainer{id, DirectoryOf(id), std::move(*taken)});
 }
 
-Result<std::vector<ContainerStatus>> ContainerStore::List() const {
+Result<std::vector<ContainerStatus>> ContainerStore::List(const ListScope& scope) const {
   std::vector<ContainerStatus> all;
   for (const std::string& id : TRY(ListDirectory(store_.root(), "containers"))) {
-    auto status = ReadStatus(store_, id);
-    if (status) all.push_back(std::move(*status));
+    auto status = ReadStatus(store_, id, scope);
+    if (status && *status) all.push_back(std::move(**status));
   }
-  std::ranges::sort(all, [](const ContainerStatus& a, const ContainerStatus& b) {
-    return std::tie(b.record.created_ns, b.record.id) < std::tie(a.record.created_ns, a.record.id);
+  // They are large: each is moved once.
+  std::vector<ContainerStatus*> order;
+  for (ContainerStatus& status : all) order.push_back(&status);
+  std::ranges::sort(order, std::greater(), [](const ContainerStatus* status) {
+    return std::tie(status->record.created_ns, status->record.id);
   });
-  return all;
+  std::vector<ContainerStatus> newest_first;
+  newest_first.reserve(all.size());
+  for (ContainerStatus* status : order) newest_first.push_back(std::move(*status));
+  return newest_first;
 }
 
 Result<std::multimap<std::string, std::string>> ContainerStore::Sharers() const {
@@ -284,9 +299,9 @@ Result<std::multimap<std::string, std::string>> ContainerStore::Sharers() const 
 
 Result<ContainerStatus> ContainerStore::Get(const std::string& id) const {
   if (!IsContainerId(id)) return NoSuchContainer(id);
-  auto status = ReadStatus(store_, id);
+  auto status = ReadStatus(store_, id, {});
   if (!status && status.error().os_errno == ENOENT) return NoSuchContainer(id);
-  return status;
+  return *TRY(std::move(status));
 }
 
 Error ContainerStore::OrGone(const std::string& id, Error error) const {

@@ -60,6 +60,7 @@ struct ContainerRecord {  // config.json; changed by container_edit.h only
   std::string pid_mode, ipc_mode, uts_mode;  // "" private, "host", "container:<full id>"
   std::vector<std::string> create_command;   // argv; never values of secrets
   std::vector<std::string> ports;            // EXPOSE
+  std::vector<std::string> mounts;           // where the user's mounts and volumes are, inside
 };
 
 struct StartedRecord {           // started.json, by the monitor
@@ -114,6 +115,13 @@ struct NewContainer {
 // inside; those in "secrets/" for the user alone.
 using ContainerFiles = std::map<std::string, std::string>;
 
+// What a listing looks at; each file that it does not read makes it quicker.
+struct ListScope {
+  bool held_only = false;  // only containers whose lock is held: of the others nothing else is looked at
+  // Also when those that have ended were started, and how those that run ended the last time.
+  bool history = true;
+};
+
 class ContainerStore {
  public:
   explicit ContainerStore(const Store& store) : store_(store) {}
@@ -131,7 +139,8 @@ class ContainerStore {
   // taken again, and an auto-remove one is not marked.
   Result<std::optional<NewContainer>> Take(const std::string& id, bool starts_now = true) const;
 
-  Result<std::vector<ContainerStatus>> List() const;  // newest first; takes no lock
+  // Newest first; takes no lock.
+  Result<std::vector<ContainerStatus>> List(const ListScope& scope = {}) const;
   // Who shares namespaces of whom (--pid=container:NAME and its like): the other one's id -> those that name
   // it.
   Result<std::multimap<std::string, std::string>> Sharers() const;

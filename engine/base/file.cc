@@ -70,10 +70,19 @@ Result<> EmptyOf(int dirfd, dev_t device, std::string* subdirectory) {
 }  // namespace
 
 Result<std::string> ReadFd(int fd, size_t limit, std::string_view name) {
-  std::string data;
   struct stat st;
-  if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
-    data.reserve(std::min(limit, static_cast<size_t>(st.st_size)) + 1);
+  size_t expected = 0;
+  if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) expected = std::min(limit, static_cast<size_t>(st.st_size));
+  std::string data;
+  if (expected > 0) {
+    data.resize(expected + 1);
+    ssize_t n;
+    do n = read(fd, data.data(), data.size());
+    while (n < 0 && errno == EINTR);
+    if (n < 0) return FailErrno("read " + std::string(name));
+    data.resize(static_cast<size_t>(n));
+    if (data.size() == expected) return data;  // one byte more was asked for: this is the end
+  }
   char buffer[16384];
   for (;;) {
     size_t n = TRY_WITH(ReadFull(fd, buffer, sizeof buffer), name);

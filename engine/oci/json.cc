@@ -2,49 +2,92 @@
 
 #include <limits>
 
+#include "engine/oci/json_lexer.h"
 #include "engine/oci/quote.h"
 
 namespace wolffia {
 namespace {
 
+using Token = JsonLexer::Token;
+
 // Builds the document while it is read, so that a limit stops the parser at once instead of after the fact.
-// The parser below it is not recursive; the depth limit protects those who walk the result.
+// Not recursive; the depth limit protects those who walk the result.
 class DocumentBuilder {
  public:
-  explicit DocumentBuilder(const JsonLimits& limits) : limits_(limits) {}
+  DocumentBuilder(std::string_view text, const JsonLimits& limits) : lexer_(text), limits_(limits) {}
 
-  bool null() { return Add(nullptr) != nullptr; }
-  bool boolean(bool value) { return Add(value) != nullptr; }
-  bool number_integer(Json::number_integer_t value) { return Add(value) != nullptr; }
-  bool number_unsigned(Json::number_unsigned_t value) { return Add(value) != nullptr; }
-  bool number_float(Json::number_float_t value, const std::string&) { return Add(value) != nullptr; }
-  bool string(std::string& value) { return CheckText(value) && Add(std::move(value)) != nullptr; }
-  bool binary(Json::binary_t&) { return Refuse("binary value"); }
-
-  bool start_object(size_t) { return Open(Json::value_t::object); }
-  bool start_array(size_t) { return Open(Json::value_t::array); }
-  bool end_object() { return Close(); }
-  bool end_array() { return Close(); }
-
-  bool key(std::string& name) {
-    if (!CheckText(name)) return false;
-    auto [slot, fresh] = open_.back()->get_ref<Json::object_t&>().emplace(name, nullptr);
-    if (!fresh) return Refuse("key " + Quote(name) + " appears twice in one object");
-    slot_ = &slot->second;
-    return true;
-  }
-
-  bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception& error) {
-    std::string_view cause = error.what();
-    const size_t colon = cause.find(": ");  // after "[json.exception...] parse error at line 1, column 2"
-    if (colon != std::string_view::npos) cause.remove_prefix(colon + 2);
-    return Refuse("not valid JSON at byte " + std::to_string(position) + ": " + Printable(cause, 200));
+  bool Read() {
+    enum { kValue, kFirstValue, kKey, kFirstKey, kAfterValue } expected = kValue;
+    for (;;) {
+      const Token token = lexer_.Next();
+      const bool closes =
+          !open_.empty() && token == (open_.back()->is_array() ? Token::kArrayClose : Token::kObjectClose);
+      if (expected == kAfterValue) {
+        if (open_.empty()) return token == Token::kEnd || Unexpected(token, "the end of the text");
+        if (closes)
+          open_.pop_back();
+        else if (token == Token::kComma)
+          expected = open_.back()->is_array() ? kValue : kKey;
+        else
+          return Unexpected(token, open_.back()->is_array() ? "',' or ']'" : "',' or '}'");
+      } else if (closes && (expected == kFirstValue || expected == kFirstKey)) {
+        open_.pop_back();
+        expected = kAfterValue;
+      } else if (expected == kKey || expected == kFirstKey) {
+        if (token != Token::kString) return Unexpected(token, "a key");
+        if (!Key(lexer_.string())) return false;
+        if (const Token colon = lexer_.Next(); colon != Token::kColon) return Unexpected(colon, "':'");
+        expected = kValue;
+      } else {
+        if (!Value(token)) return false;
+        expected = token == Token::kObjectOpen  ? kFirstKey
+                   : token == Token::kArrayOpen ? kFirstValue
+                                                : kAfterValue;
+      }
+    }
   }
 
   Json TakeRoot() { return std::move(root_); }
   std::string TakeRefusal() { return std::move(refusal_); }
 
  private:
+  bool Value(Token token) {
+    switch (token) {
+      case Token::kObjectOpen:
+        return Open(Json::value_t::object);
+      case Token::kArrayOpen:
+        return Open(Json::value_t::array);
+      case Token::kString:
+        return CheckText(lexer_.string()) && Add(std::move(lexer_.string())) != nullptr;
+      case Token::kUnsigned:
+        return Add(lexer_.unsigned_number()) != nullptr;
+      case Token::kNegative:
+        return Add(lexer_.negative_number()) != nullptr;
+      case Token::kFloat:
+        return Add(lexer_.float_number()) != nullptr;
+      case Token::kTrue:
+      case Token::kFalse:
+        return Add(token == Token::kTrue) != nullptr;
+      case Token::kNull:
+        return Add(nullptr) != nullptr;
+      default:
+        return Unexpected(token, "a value");
+    }
+  }
+
+  bool Key(std::string& name) {
+    if (!CheckText(name)) return false;
+    auto [slot, fresh] = open_.back()->get_ref<Json::object_t&>().try_emplace(std::move(name), nullptr);
+    if (!fresh) return Refuse("key " + Quote(slot->first) + " appears twice in one object");
+    slot_ = &slot->second;
+    return true;
+  }
+
+  bool Unexpected(Token token, const char* expected) {
+    std::string why = token == Token::kBad ? lexer_.fault() : std::string(expected) + " is expected";
+    return Refuse("not valid JSON at byte " + std::to_string(lexer_.position()) + ": " + why);
+  }
+
   bool Refuse(std::string why) {
     refusal_ = std::move(why);
     return false;
@@ -80,11 +123,7 @@ class DocumentBuilder {
     return true;
   }
 
-  bool Close() {
-    open_.pop_back();
-    return true;
-  }
-
+  JsonLexer lexer_;
   const JsonLimits limits_;
   Json root_;
   // Objects and arrays that are not closed yet, outermost first. The pointers stay good: only the last one
@@ -118,9 +157,8 @@ Result<Json> ParseJson(std::string_view text, JsonLimits limits) {
   if (text.size() > limits.bytes)
     return Fail(Code::kInvalid,
                 std::to_string(text.size()) + " bytes of JSON, the limit is " + std::to_string(limits.bytes));
-  DocumentBuilder builder(limits);
-  if (!Json::sax_parse(text.begin(), text.end(), &builder))
-    return Fail(Code::kInvalid, builder.TakeRefusal());
+  DocumentBuilder builder(text, limits);
+  if (!builder.Read()) return Fail(Code::kInvalid, builder.TakeRefusal());
   return builder.TakeRoot();
 }
 

@@ -1,7 +1,5 @@
 #include "engine/oci/quote.h"
 
-#include <cstdint>
-
 namespace wolffia {
 namespace {
 
@@ -71,6 +69,17 @@ bool IsUtf8Text(std::string_view text) {
     at += length;
   }
   return true;
+}
+
+void AppendUtf8(uint32_t character, std::string& out) {
+  if (character < 0x80) {
+    out += static_cast<char>(character);
+    return;
+  }
+  static constexpr uint32_t kLead[] = {0, 0xc0, 0xe0, 0xf0};
+  const int tails = character < 0x800 ? 1 : character < 0x10000 ? 2 : 3;
+  out += static_cast<char>(kLead[tails] | character >> (6 * tails));
+  for (int i = tails - 1; i >= 0; i--) out += static_cast<char>(0x80 | (character >> (6 * i) & 0x3f));
 }
 
 }  // namespace wolffia

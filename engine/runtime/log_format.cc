@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "engine/base/base64.h"
+#include "engine/oci/quote.h"
 #include "engine/runtime/control_protocol.h"
 
 namespace wolffia {
@@ -182,17 +183,6 @@ class JsonLine {
     }
     rest_.remove_prefix(4);
     return true;
-  }
-
-  static void AppendUtf8(uint32_t c, std::string& out) {
-    if (c < 0x80) {
-      out += static_cast<char>(c);
-      return;
-    }
-    int tails = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    static constexpr uint32_t kLead[] = {0, 0xc0, 0xe0, 0xf0};
-    out += static_cast<char>(kLead[tails] | c >> (6 * tails));
-    for (int i = tails - 1; i >= 0; i--) out += static_cast<char>(0x80 | (c >> (6 * i) & 0x3f));
   }
 
   // A value of any kind: brackets are counted, not checked, for it is foreign and thrown away.

@@ -202,7 +202,7 @@ TEST(ContainerRows, Sorted) {
 TEST(ContainerRows, OnlyWhatATemplateNames) {
   auto fields = [](const std::string& format) {
     std::string names;
-    Value row = RowOf({}, {nullptr, kNow, false}, RowFields::Of(format));
+    Value row = RowOf({}, {kNow, false}, RowFields::Of(format));
     for (const auto& [name, value] : row.items()) names += name + " ";
     return names;
   };
@@ -211,11 +211,11 @@ TEST(ContainerRows, OnlyWhatATemplateNames) {
   EXPECT_THAT(fields("{{json .}}"), HasSubstr("RunningFor Status State Names Ports"));
   EXPECT_EQ(fields("{{json .}}"), fields("{{with $}}{{.}}{{end}}"));
   ContainerListing listing{Status("web", kRunning, Phase::kRunning), ContainerSize{12, 1'982'348}};
-  Value row = RowOf(listing, {nullptr, kNow, false}, RowFields::All());
+  Value row = RowOf(listing, {kNow, false}, RowFields::All());
   EXPECT_EQ(row["Size"], "12B (virtual 1.98MB)");
   EXPECT_EQ(row["Command"], "sleep 1000");
   listing.status.record.command = {"sleep", "10000000000\xc3\xbc\xc3\xbc"};
-  EXPECT_EQ(RowOf(listing, {nullptr, kNow, false}, RowFields::All())["Command"], "sleep 10000000000...");
+  EXPECT_EQ(RowOf(listing, {kNow, false}, RowFields::All())["Command"], "sleep 10000000000...");
 }
 
 // A container with everything, as `inspect` shows it.

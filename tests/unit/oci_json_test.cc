@@ -53,6 +53,39 @@ TEST(Json, Refused) {
   EXPECT_TRUE(ParseJson(Repeat("[", 64) + Repeat("]", 64)).has_value());
 }
 
+// The library's own parser is the oracle: the same texts are accepted, and mean the same.
+TEST(Json, AsTheLibrary) {
+  const std::string seeds[] = {
+      R"({"a":[1,-2,3.5e+2,true,null,"x\u00e9\ud83d\ude00\n"],"b":{"c":{},"d":[[]]},"d":18446744073709551616})",
+      "[0,-0,-1,0.5,1E2,9223372036854775807,-9223372036854775809,1e-400,false]",
+      " \t\r\n{ \"k\" : [ ] , \"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\" : {} } ",
+      "\xef\xbb\xbf[\"byte order mark\"]",
+  };
+  uint32_t state = 1;
+  auto random = [&](size_t below) {
+    state = state * 1664525 + 1013904223;
+    return static_cast<size_t>(state >> 8) % below;
+  };
+  static constexpr std::string_view kBytes = "{}[]:,\"\\/ue019-+.tfn \n\x01\x7f\x80\xc3\xed\xff";
+  for (int round = 0; round < 40'000; round++) {
+    std::string text = seeds[random(std::size(seeds))];
+    for (size_t changes = random(4); changes > 0; changes--) {
+      const size_t at = random(text.size());
+      const size_t what = random(3);
+      if (what == 0) text[at] = kBytes[random(kBytes.size())];
+      if (what == 1) text.erase(at, 1 + random(3));
+      if (what == 2) text.insert(at, 1, kBytes[random(kBytes.size())]);
+      if (text.empty()) break;
+    }
+    auto ours = ParseJson(text);
+    Json theirs = Json::parse(text, nullptr, false);
+    // What ours refuses beyond the grammar.
+    if (!ours && ours.error().what.find("not valid JSON") == std::string::npos) continue;
+    ASSERT_EQ(ours.has_value(), !theirs.is_discarded()) << text;
+    ASSERT_TRUE(!ours || *ours == theirs) << text;
+  }
+}
+
 TEST(Json, TypedMembers) {
   const Json o =
       Json::parse(R"({"s":"x","n":null,"i":-3,"u":18446744073709551615,"f":1.5,"b":true,"a":["x","y"],

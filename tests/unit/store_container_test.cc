@@ -49,7 +49,8 @@ TEST_F(StoreContainerTest, RecordsSurviveTheDisk) {
   record.annotations = {{"k", "v"}};
   record.created_ns = 1'700'000'000'000'000'001;
   record.userns = "keep-id";
-  record.stop_timeout = -1;
+  record.stop_timeout = 0;
+  record.mounts = {"/data"};
   record.restart_policy = "on-failure";
   record.log = {"json-file", "/l", "t", 1 << 20, 3};
   record.health = HealthConfig{.command = {"CMD", "true"}, .retries = 5, .startup_command = {"x"}};
@@ -59,6 +60,8 @@ TEST_F(StoreContainerTest, RecordsSurviveTheDisk) {
   ContainerRecord read = Must(ParseContainer(SerializeContainer(record), "x"));
   EXPECT_EQ(SerializeContainer(read), SerializeContainer(record));
   EXPECT_EQ(read.command[2], record.command[2]);
+  EXPECT_EQ(read.stop_timeout, 0) << "not the default";
+  EXPECT_EQ(read.mounts, record.mounts);
   EXPECT_EQ(read.command[3], "\xef\xbf\xbd\xef\xbf\xbd") << "shown, not refused";
   for (const char* bad : {"", "{}", "[]", "{\"id\":\"x\"}", "{\"id\":5}", "{\"id\":\"", "{\"command\":{}}"})
     EXPECT_FALSE(ParseContainer(bad, "x")) << bad;
@@ -120,8 +123,15 @@ TEST_F(StoreContainerTest, StateFollowsFromLockAndFiles) {
   EXPECT_EQ(status.started->pid, 7);
   EXPECT_EQ(status.exited->exit_code, 137);
   EXPECT_EQ(status.exited->error, "why");
+  EXPECT_THAT(Must(containers_.List({.held_only = true})), IsEmpty());
+  ContainerStatus seen = Must(containers_.List({.history = false})).at(0);
+  EXPECT_EQ(seen.state, ContainerState::kExited);
+  EXPECT_EQ(seen.exited->exit_code, 137);
   auto lock = Must(FileLock::TryAcquire(AT_FDCWD, made.directory + "/lock"));
   EXPECT_EQ(StateOf(made.id), ContainerState::kRunning);
+  seen = Must(containers_.List({.held_only = true, .history = false})).at(0);
+  EXPECT_EQ(seen.phase, Phase::kRunning);
+  EXPECT_EQ(seen.started->pid, 7);
 }
 
 TEST_F(StoreContainerTest, StartedAgain) {
