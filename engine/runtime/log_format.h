@@ -46,10 +46,18 @@ class LogHeader {
   }
   // Adds a whole record of docker's, line feed and all.
   void AppendJson(std::string_view text, bool partial, std::string& out) const;
+  // What stands before and after a whole line in docker's record.
+  static constexpr std::string_view kJsonBefore = "{\"log\":\"";
+  std::string_view json_after() const { return {json_after_, kJsonAfterSize}; }
 
  private:
+  static constexpr size_t kJsonAfterSize = kLogTimeSize + 28;
   char k8s_[kK8sSize];
+  char json_after_[kJsonAfterSize];
 };
+
+// True if every byte stands for itself in a JSON string.
+bool IsPlainJson(std::string_view text);
 
 // `line` is one line of the file without its line feed. `scratch` holds the text where it can't be a part of
 // `line`.

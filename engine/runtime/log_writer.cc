@@ -1,7 +1,9 @@
 #include "engine/runtime/log_writer.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -48,6 +50,8 @@ Result<> LogWriter::OpenFile() {
   if (fstat(file_.get(), &info) < 0) return FailErrno("stat " + path_);
   if (!S_ISREG(info.st_mode)) return Fail(Code::kInvalid, path_ + " is not a file");
   size_ = static_cast<uint64_t>(info.st_size);
+  struct statfs system;
+  reserves_ = fstatfs(file_.get(), &system) == 0 && system.f_type == EXT4_SUPER_MAGIC;
   rotate_at_ = config_.max_size == 0 ? UINT64_MAX : config_.max_size;
   char last = '\n';
   if (size_ > 0 && pread(file_.get(), &last, 1, info.st_size - 1) == 1 && last != '\n' &&
@@ -58,6 +62,7 @@ Result<> LogWriter::OpenFile() {
 
 void LogWriter::Write(int stream, std::string_view bytes, int64_t now_ns) {
   if (!file_) return;
+  if (reserves_ && bytes.size() > kBurst) ReserveAhead();
   LogHeader header(stream, now_ns);
   std::string& held = held_[stream == kStderr];
   for (;;) {
@@ -79,11 +84,14 @@ void LogWriter::Write(int stream, std::string_view bytes, int64_t now_ns) {
   WriteBuffer();
 }
 
-// The fast path of plain output: whole lines, as long as they fit the buffer. Returns the bytes that it took.
+// The fast path of plain output: whole lines, as long as they fit the buffer and need no escapes. Returns the
+// bytes that it took.
 size_t LogWriter::CopyLines(LogHeader& header, std::string_view bytes) {
   char* const buffer = buffer_->data();
-  if (json() || buffer == nullptr) return 0;
-  const char* const head = header.K8s(false).data();
+  if (buffer == nullptr) return 0;
+  const bool json = this->json();
+  const std::string_view before = json ? LogHeader::kJsonBefore : header.K8s(false);
+  const std::string_view after = json ? header.json_after() : "\n";
   // Before the limit of either the buffer or the file is reached, the slow path does what is to be done.
   const size_t limit = size_ + kBuffer < rotate_at_ ? kBuffer : 0;
   size_t used = used_, taken = 0;
@@ -91,13 +99,18 @@ size_t LogWriter::CopyLines(LogHeader& header, std::string_view bytes) {
     const char* line = bytes.data() + taken;
     const void* feed = memchr(line, '\n', bytes.size() - taken);
     if (feed == nullptr) break;
-    size_t length = static_cast<size_t>(static_cast<const char*>(feed) - line) + 1;
-    if (used + LogHeader::kK8sSize + length > limit) break;
-    memcpy(buffer + used, head, LogHeader::kK8sSize);
-    memcpy(buffer + used + LogHeader::kK8sSize, line, length);
-    used += LogHeader::kK8sSize + length;
-    text_ += length - 1;
-    taken += length;
+    size_t length = static_cast<size_t>(static_cast<const char*>(feed) - line);
+    if (used + before.size() + length + after.size() > limit) break;
+    if (json && !IsPlainJson({line, length})) break;
+    memcpy(buffer + used, before.data(), before.size());
+    used += before.size();
+    memcpy(buffer + used, line,
+           length + 1);  // with its line feed, which is all that follows in the other format
+    used += length;
+    if (json) memcpy(buffer + used, after.data(), after.size());
+    used += after.size();
+    text_ += length;
+    taken += length + 1;
   }
   used_ = used;
   return taken;
@@ -116,6 +129,7 @@ void LogWriter::Flush(int64_t now_ns) {
 
 void LogWriter::Release() {
   buffer_->Release();
+  GiveBackReserve();
   json_ = {};
   for (std::string& held : held_) held.shrink_to_fit();
 }
@@ -154,6 +168,24 @@ void LogWriter::WriteBuffer() {
   if (used_ == 0) return;
   WriteParts({iovec{buffer_->data(), used_}}, text_);
   used_ = text_ = 0;
+}
+
+// ext4 takes blocks one after the other, which is 40 % of what a large write costs; asked for together they
+// are nearly free.
+void LogWriter::ReserveAhead() {
+  constexpr uint64_t kAhead = 16 << 20;
+  if (size_ + kBuffer <= reserved_to_ || size_ + kAhead > rotate_at_) return;
+  if (fallocate(file_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(size_), kAhead) == 0)
+    reserved_to_ = size_ + kAhead;
+  else
+    reserves_ = false;  // a disk that is nearly full, or a limit
+}
+
+// What lies behind the end of the file is freed by cutting it off where it ends.
+void LogWriter::GiveBackReserve() {
+  struct stat info;
+  if (reserved_to_ != 0 && fstat(file_.get(), &info) == 0) (void)!ftruncate(file_.get(), info.st_size);
+  reserved_to_ = 0;
 }
 
 // All of it, or nothing: `text` bytes of the container's are lost then.
@@ -207,6 +239,7 @@ void LogWriter::Rotate() {
   for (int age = std::min(oldest, config_.max_file - 1); age > 0; age--)
     (void)rename(RotatedLogPath(path_, age - 1).c_str(), RotatedLogPath(path_, age).c_str());
   if (rename(fresh_path.c_str(), path_.c_str()) < 0) return;
+  GiveBackReserve();
   file_ = std::move(*fresh);
   size_ = 0;
   rotate_at_ = config_.max_size;

@@ -106,7 +106,7 @@ void OutputPump::Pump(Source& source) {
     Deliver(source.stream, bytes);
     read_since_flush_ = read_since_release_ = true;
     if (log_.unfinished()) Later(flush_timer_, kFlushAfter, &OutputPump::FlushDue);
-    if (result.bytes > kBuffer / 4) Later(release_timer_, kReleaseAfter, &OutputPump::ReleaseDue);
+    if (result.bytes > LogWriter::kBurst) Later(release_timer_, kReleaseAfter, &OutputPump::ReleaseDue);
   }
   if (source.abandoned) {
     source.allowance -= std::min(source.allowance, result.bytes);
@@ -120,7 +120,10 @@ void OutputPump::EndSource(Source& source) {
   Pause(source);
   source.fd.Reset();
   std::erase_if(sources_, [&](const auto& each) { return each.get() == &source; });
-  if (sources_.empty()) log_.Flush(now_());
+  if (sources_.empty()) {
+    log_.Flush(now_());
+    log_.Release();
+  }
   NoteDrained();
 }
 

@@ -36,7 +36,8 @@ class World:
         self.env = dict(os.environ, HOME=home, XDG_DATA_HOME=self.work + "/data", XDG_CONFIG_HOME=home + "/.config",
                         XDG_RUNTIME_DIR=self.work + "/run", PATH=BIN + ":" + os.environ["PATH"])
         write = lambda path, text: open(os.path.join(home, ".config/containers", path), "w").write(text)
-        write("containers.conf", '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n')
+        # A session keyring for each container would soon be more than an ordinary user's quota of keys.
+        write("containers.conf", '[containers]\nkeyring = false\n[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n')
         write("storage.conf", f'[storage]\ndriver = "overlay"\nrunroot = "{self.work}/run/peer"\n'
                               f'graphroot = "{self.work}/peer/storage"\n')
         write("policy.json", '{"default":[{"type":"insecureAcceptAnything"}]}')

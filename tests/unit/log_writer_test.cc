@@ -83,6 +83,44 @@ TEST(LogWriter, WritesDockersJson) {
 }
 
 // Whatever was written comes back from the records, in both formats.
+TEST(LogFormat, KnowsWhatNeedsNoEscape) {
+  EXPECT_TRUE(IsPlainJson(""));
+  for (int byte = 0; byte < 256; byte++) {
+    const bool plain = byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+    for (size_t at = 0; at < 19; at++)
+      for (char beside : {' ', '!', '#', '[', ']', '\x7f'}) {
+        std::string text(19, beside);
+        text[at] = static_cast<char>(byte);
+        EXPECT_EQ(IsPlainJson(text), plain) << byte << " at " << at << " beside " << beside;
+      }
+  }
+}
+
+// Large writes reserve room ahead; it is given back, and nothing of it is ever read.
+TEST(LogWriter, ReservesNothingForLong) {
+  for (const char* driver : {"k8s-file", "json-file"}) {
+    TempDir dir;
+    auto log = std::move(LogWriter::Open({.driver = driver}, dir.path()).value());
+    std::string lines, read;
+    for (int i = 0; i < 10'000; i++) lines += "line " + std::to_string(i) + "\n";
+    for (int i = 0; i < 20; i++) log.Write(kStdout, lines, kNow);
+    log.Release();
+    struct stat info;
+    ASSERT_EQ(stat((dir / "ctr.log").c_str(), &info), 0);
+    EXPECT_LT(info.st_blocks * 512, info.st_size + (1 << 20));
+    const LogFormat format = driver[0] == 'k' ? LogFormat::kK8s : LogFormat::kJson;
+    const std::string content = Content(dir / "ctr.log");
+    std::string scratch;
+    for (size_t at = 0, end; (end = content.find('\n', at)) != std::string::npos; at = end + 1) {
+      auto record = ParseLogRecord(format, std::string_view(content).substr(at, end - at), scratch);
+      ASSERT_TRUE(record && !record->partial);
+      read += std::string(record->text) + "\n";
+    }
+    EXPECT_EQ(read.size(), 20 * lines.size());
+    EXPECT_EQ(read.substr(19 * lines.size()), lines);
+  }
+}
+
 TEST(LogFormat, ReadsWhatItWrote) {
   std::string noise;
   uint32_t seed = 1;
