@@ -242,7 +242,7 @@ Value DescribeContainer(const ContainerDetails& details) {
   }
   value["Mounts"] = MountsOf(details);
   value["Dependencies"] = Value::array();
-  for (const std::string* mode : {&record.pid_mode, &record.ipc_mode, &record.uts_mode}) {
+  for (const std::string* mode : {&record.pid_mode, &record.ipc_mode, &record.uts_mode, &record.network_config.mode}) {
     if (!mode->starts_with("container:")) continue;
     Value id = mode->substr(10);
     auto& known = value["Dependencies"];

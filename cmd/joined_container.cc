@@ -53,13 +53,16 @@ Result<std::optional<IdMaps>> ResolveNamespaces(const Store& store, RunRequest& 
   if (flags.uts == "host") request.hostname = HostName();
   ContainerStore containers(store);
   std::string id;
-  for (const Shared& shared : {Shared{"pid", flags.pid}, {"ipc", flags.ipc}, {"uts", flags.uts}}) {
+  std::string& network = request.network.mode;
+  for (const Shared& shared :
+       {Shared{"pid", flags.pid}, {"ipc", flags.ipc}, {"uts", flags.uts}, {"network", network}}) {
     if (!shared.mode.starts_with(kContainer)) continue;
     TRY(CheckOwnMaps(request.userns, shared));
     std::string found = TRY(Resolve(containers, shared));
     if (!id.empty() && found != id)
       return Fail(Code::kInvalid,
-                  "--pid, --ipc and --uts name different containers: each has a user namespace of its own, "
+                  "--pid, --ipc, --uts and --network name different containers: each has a user namespace of "
+                  "its own, "
                   "and a process can be in one only");
     id = std::move(found);
     shared.mode = std::string(kContainer) + id;
@@ -68,6 +71,7 @@ Result<std::optional<IdMaps>> ResolveNamespaces(const Store& store, RunRequest& 
   ContainerStatus other = TRY(containers.Get(id));
   if (flags.pid.starts_with(kContainer)) TRY(CheckHasOwn(other.record.pid_mode, other.record, "pid"));
   if (flags.uts.starts_with(kContainer)) TRY(CheckHasOwn(other.record.uts_mode, other.record, "uts"));
+  if (network.starts_with(kContainer)) TRY(CheckHasOwn(other.record.network, other.record, "network"));
   if (flags.ipc.starts_with(kContainer)) {
     TRY(CheckHasOwn(other.record.ipc_mode, other.record, "ipc"));
     TRY(CheckShareable(other.record));

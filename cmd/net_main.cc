@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "network/bypass_supervisor.h"
+#include "network/keeper.h"
 
 namespace {
 
@@ -26,6 +27,7 @@ int main(int argc, char** argv) {
     std::puts("wolffia-net " WOLFFIA_VERSION);
     return 0;
   }
+  if (argc > 2 && std::strcmp(argv[1], "keep") == 0) return wolffia::RunKeeper(kControl, argv + 2);
   if (argc == 2 && fcntl(kControl, F_SETFD, FD_CLOEXEC) == 0)
     for (const Role& role : kRoles)
       if (std::strcmp(argv[1], role.name) == 0) return role.run(kControl);

@@ -17,6 +17,7 @@
 #include "engine/base/random.h"
 #include "engine/runtime/events.h"
 #include "engine/runtime/upper_choice.h"
+#include "network/host_support.h"
 #include "storage/name_claim.h"
 
 namespace wolffia {
@@ -97,6 +98,16 @@ Result<NewContainer> Create(const Command& command, const Store& store, bool rep
   return made;
 }
 
+// network.fallback: of a network that nobody asked for.
+void FallBack(const Command& command, const Settings& settings, RunRequest& request) {
+  const bool asked = command.options().Has("network") || command.options().Has("net");
+  if (asked || settings.network_fallback != "host" || !HasDriver(request.network)) return;
+  auto possible = CheckNetworkSupport(request.network.mode);
+  if (possible) return;
+  PrintNotice("wolffia: the container gets the host's network (network.fallback): " + possible.error().what);
+  request.network.mode = "host";
+}
+
 // Whole names and those of images made here are found without a search list: then registries.conf, which
 // distributions fill with aliases, is not read.
 Result<Session> OpenRunSession(const Command& command, const std::string& typed) {
@@ -133,6 +144,7 @@ Result<NewContainerCommand> ReadNewContainer(const Command& command) {
   Session session = TRY(OpenRunSession(command, words[0]));
   RunRequest request = TRY(ReadRunFlags(command.options(), session.settings, {words.begin() + 1, words.end()},
                                         TRY(WorkingDirectory())));
+  FallBack(command, session.settings, request);
   auto joined = TRY(ResolveNamespaces(session.store, request));
   RunRoot root = TRY(OpenRunRoot(command, session, words[0]));
   return NewContainerCommand{std::move(session), std::move(request), std::move(root), std::move(joined)};
@@ -160,6 +172,9 @@ Result<NewContainer> MakeContainer(const Command& command, const NewContainerCom
                     .root_file = root.read_file,
                     .container_id = record.id,
                     .container_dir = containers.DirectoryOf(record.id)};
+  constexpr std::string_view kShared = "container:";
+  if (request.network.mode.starts_with(kShared))
+    inputs.network_dir = containers.DirectoryOf(request.network.mode.substr(kShared.size()));
   if (request.init) inputs.init_path = TRY(FindSibling("wolffia-init"));
   BuiltSpec built = TRY(BuildSpec(command.context, inputs));
   built.spec.root_path = root.rootfs;

@@ -5,14 +5,14 @@ namespace {
 
 constexpr std::string_view kRunFlags =
     " "
-    "c m p P add-host arch authfile blkio-weight blkio-weight-device cert-dir cgroup-conf "
+    "c m p P arch authfile blkio-weight blkio-weight-device cert-dir cgroup-conf "
     "cgroup-parent cgroupns cgroups chrootdirs cpu-period cpu-quota cpu-rt-period "
     "cpu-rt-runtime cpu-shares cpus cpuset-cpus cpuset-mems creds decryption-key "
     "device-cgroup-rule device-read-bps device-read-iops device-write-bps device-write-iops "
-    "disable-content-trust dns dns-opt dns-option dns-search expose gpus group-entry "
+    "disable-content-trust dns-opt expose gpus group-entry "
     "health-log-destination health-max-log-count hostuser hosts-file http-proxy init-path ip "
     "ip6 isolation kernel-memory link link-local-ip mac-address memory memory-reservation "
-    "memory-swap memory-swappiness net network-alias no-hostname oom-kill-disable os "
+    "memory-swap memory-swappiness network-alias no-hostname oom-kill-disable os "
     "passwd-entry personality pids-limit pod pod-id-file preserve-fd preserve-fds privileged "
     "publish publish-all rdt-class requires retry retry-delay rmi runtime sdnotify "
     "seccomp-policy subgidname subuidname systemd tls-verify use-api-socket variant "

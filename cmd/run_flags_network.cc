@@ -1,15 +1,53 @@
 // --network and what goes with it: which network a container has.
 #include "cmd/run_flags.h"
+#include "network/host_files.h"
 #include "network/network_options.h"
 
 namespace wolffia {
+namespace {
+
+// It becomes a word of /etc/resolv.conf.
+Result<> CheckWord(const char* flag, const std::string& word) {
+  if (!word.empty() && word.find_first_of(" \t\r\n#;") == std::string::npos) return {};
+  return Fail(Code::kInvalid, std::string(flag) + " \"" + word + "\": not one word");
+}
+
+// --dns none: the image's /etc/resolv.conf stays.
+Result<> ReadResolverFlags(const OptionValues& options, NetworkConfig& network) {
+  network.dns = options.List("dns");
+  network.dns_search = options.List("dns-search");
+  network.dns_options = options.List("dns-option");
+  const bool any = !network.dns.empty() || !network.dns_search.empty() || !network.dns_options.empty();
+  if (any && (network.mode == "none" || network.mode.starts_with("container:")))
+    return Fail(Code::kInvalid,
+                "--dns, --dns-search and --dns-option do not go with --network " + network.mode +
+                    ": there is no network to resolve names in, or it is another container's");
+  if (network.dns == std::vector<std::string>{"none"}) {
+    if (!network.dns_search.empty() || !network.dns_options.empty())
+      return Fail(Code::kInvalid,
+                  "--dns none leaves /etc/resolv.conf to the image: no --dns-search or --dns-option");
+    network.dns.clear();
+    network.resolv_conf = false;
+  }
+  for (const std::string& server : network.dns) TRY(CheckNameServer(server));
+  for (const std::string& domain : network.dns_search) TRY(CheckWord("--dns-search", domain));
+  for (const std::string& option : network.dns_options) TRY(CheckWord("--dns-option", option));
+  return {};
+}
+
+}  // namespace
 
 Result<> ReadNetworkFlags(const OptionValues& options, const Settings& settings, RunRequest& request) {
-  const std::vector<std::string> modes =
-      options.Has("network") ? options.List("network") : std::vector<std::string>{settings.network};
+  std::vector<std::string> modes = options.List("network");
+  for (const std::string& mode : options.List("net")) modes.push_back(mode);
+  if (modes.empty()) modes.push_back(settings.network);
   TRY(ReadNetworkModes(modes, settings.network_options, request.network));
-  request.network.hosts_file = !options.Bool("no-hosts");
-  return {};
+  NetworkConfig& network = request.network;
+  network.add_hosts = options.List("add-host");
+  for (const std::string& host : network.add_hosts) TRY(CheckAddedHost(host));
+  if (options.Bool("no-hosts") && !network.add_hosts.empty())
+    return Fail(Code::kInvalid, "--no-hosts and --add-host cannot be set together");
+  return ReadResolverFlags(options, network);
 }
 
 Result<> FillNetwork(const RunRequest& request, const ImageConfig&, ContainerRecord& record) {

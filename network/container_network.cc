@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "network/host_address.h"
+#include "network/pasta.h"
 #include "network/rate_limit.h"
 #include "network/slirp4netns.h"
 
@@ -38,6 +40,8 @@ Result<std::unique_ptr<ContainerNetwork>> ContainerNetwork::Make(const Context& 
   const NetworkConfig& config = network->setup_.config;
   if (config.mode == "slirp4netns")
     network->driver_ = std::make_unique<Slirp4netns>(config.options);
+  else if (config.mode == "pasta")
+    network->driver_ = std::make_unique<Pasta>(config.options);
   else
     return Fail(Code::kUnsupported, "--network " + config.mode + ": not supported by this version");
   return network;
@@ -70,6 +74,12 @@ NetworkState ContainerNetwork::State() const {
   NetworkState state{driver_->Interfaces(), {}};
   for (const HelperProcess& helper : driver_->Helpers()) state.helpers[helper.name] = helper.pid;
   return state;
+}
+
+std::string ContainerNetwork::HostAddress() const {
+  const std::vector<InterfaceState> interfaces = driver_->Interfaces();
+  const bool gateway = setup_.config.options.allow_host_loopback && !interfaces.empty();
+  return gateway ? interfaces[0].gateway : wolffia::HostAddress();
 }
 
 Result<> ContainerNetwork::Watch(EventLoop& loop, HelperReport report) {

@@ -45,6 +45,9 @@ class ContainerNetwork {
 
   NetworkState State() const;
   std::vector<std::string> NameServers() const { return driver_->NameServers(); }
+  // host.containers.internal: the gateway where that is the host's loopback, else an address of the host's
+  // own.
+  std::string HostAddress() const;
 
  private:
   ContainerNetwork(const Context& context, ContainerNetworkSetup setup);

@@ -3,10 +3,12 @@
 #include <vector>
 
 #include "engine/base/file.h"
+#include "network/ip_address.h"
 
 namespace wolffia {
 namespace {
 
+constexpr std::string_view kHostGateway = "host-gateway";
 constexpr size_t kMaxBytes = 4 << 20;  // sites distribute hosts files of a few MB
 
 bool TakeLine(std::string_view& rest, std::string_view& line) {
@@ -53,6 +55,31 @@ bool IsResolvedStub(std::string_view server) {
   return server == "127.0.0.53" || server == "127.0.0.54";
 }
 
+struct Resolver {
+  std::vector<std::string> servers, search, options;
+};
+
+// The last search line counts, options add up (resolv.conf(5)).
+Resolver ReadResolver(std::string_view text) {
+  Resolver resolver;
+  for (std::string_view line; TakeLine(text, line);) {
+    std::string_view server = ServerOf(line);
+    if (!server.empty()) resolver.servers.emplace_back(server);
+    std::vector<std::string_view> words = Words(line);
+    if (words.size() < 2 || line.starts_with(';')) continue;
+    if (words[0] == "search" || words[0] == "domain") resolver.search.assign(words.begin() + 1, words.end());
+    if (words[0] == "options")
+      resolver.options.insert(resolver.options.end(), words.begin() + 1, words.end());
+  }
+  return resolver;
+}
+
+std::string Joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += " " + word;
+  return text;
+}
+
 std::string TextOf(const std::string& path) {
   std::string text = ReadFile(path, kMaxBytes).value_or("");
   if (!text.empty() && text.back() != '\n') text += '\n';
@@ -62,17 +89,51 @@ std::string TextOf(const std::string& path) {
 }  // namespace
 
 std::string MakeHosts(const HostFilesRequest& request) {
-  std::string hosts = request.host_network ? TextOf(request.host_root + "/etc/hosts") : "";
+  const NetworkConfig& network = request.network;
+  std::string hosts = network.mode == "host" ? TextOf(request.host_root + "/etc/hosts") : "";
   if (!NamesHost(hosts, "localhost"))
     hosts += "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
-  if (!request.hostname.empty() && !NamesHost(hosts, request.hostname))
-    hosts += "127.0.0.1\t" + request.hostname + "\n";
+  // What the user says counts before what we know: the first line that has a name answers.
+  for (const std::string& added : network.add_hosts) {
+    const size_t colon = added.find(':');
+    const std::string address = added.substr(colon + 1);
+    hosts +=
+        (address == kHostGateway ? request.host_address : address) + "\t" + added.substr(0, colon) + "\n";
+  }
+  std::string names = request.hostname;
+  if (!request.name.empty() && request.name != names && !request.addresses.empty())
+    names += (names.empty() ? "" : " ") + request.name;
+  if (!names.empty() && !NamesHost(hosts, request.hostname)) {
+    if (request.addresses.empty()) hosts += "127.0.0.1\t" + names + "\n";
+    for (const std::string& address : request.addresses) hosts += address + "\t" + names + "\n";
+  }
+  if (!request.host_address.empty()) hosts += request.host_address + "\thost.containers.internal\n";
   return hosts;
 }
 
 std::optional<std::string> MakeResolvConf(const HostFilesRequest& request) {
-  if (!request.host_network) return std::nullopt;
-  return TextOf(request.host_root + "/etc/resolv.conf");
+  const NetworkConfig& network = request.network;
+  const bool host = network.mode == "host";
+  const bool asked = !network.dns.empty() || !network.dns_search.empty() || !network.dns_options.empty();
+  if (!asked && !host && !HasDriver(network)) return std::nullopt;
+  std::string text = TextOf(request.host_root + "/etc/resolv.conf");
+  if (host && !asked) return text;
+  if (!host)
+    text = WithoutLoopbackServers(text, TextOf(request.host_root + "/run/systemd/resolve/resolv.conf"));
+  Resolver resolver = ReadResolver(text);
+  if (!network.dns_search.empty()) resolver.search = network.dns_search;
+  if (resolver.search == std::vector<std::string>{"."}) resolver.search.clear();  // "." asks for none
+  if (!network.dns_options.empty()) resolver.options = network.dns_options;
+  // With names of containers to answer, the driver's server comes first, whatever else is asked for.
+  std::vector<std::string> servers = network.dns;
+  if (servers.empty() || network.mode == "bridge")
+    servers.insert(servers.begin(), request.name_servers.begin(), request.name_servers.end());
+  if (network.dns.empty()) servers.insert(servers.end(), resolver.servers.begin(), resolver.servers.end());
+  std::string out;
+  if (!resolver.search.empty()) out += "search" + Joined(resolver.search) + "\n";
+  for (const std::string& server : servers) out += "nameserver " + server + "\n";
+  if (!resolver.options.empty()) out += "options" + Joined(resolver.options) + "\n";
+  return out;
 }
 
 std::string WithoutLoopbackServers(std::string_view resolv_conf, std::string_view upstream) {
@@ -88,6 +149,22 @@ std::string WithoutLoopbackServers(std::string_view resolv_conf, std::string_vie
 
 std::string MakeHostname(const HostFilesRequest& request) {
   return request.hostname + "\n";
+}
+
+Result<> CheckAddedHost(const std::string& text) {
+  const size_t colon = text.find(':');
+  const std::string name = text.substr(0, colon);
+  if (colon == std::string::npos || name.empty() || name.find_first_of(" \t\r\n#") != std::string::npos)
+    return Fail(Code::kInvalid,
+                "unable to parse host entry \"" + text + "\": incorrect format: NAME:ADDRESS");
+  const std::string address = text.substr(colon + 1);
+  if (address == kHostGateway || ParseIp(address)) return {};
+  return Fail(Code::kInvalid, "invalid IP address in add-host: \"" + address + "\"");
+}
+
+Result<> CheckNameServer(const std::string& text) {
+  if (ParseIp(text)) return {};
+  return Fail(Code::kInvalid, "--dns " + text + ": not an IP address");
 }
 
 }  // namespace wolffia

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "network/cidr.h"
+#include "network/ip_address.h"
 
 namespace wolffia {
 namespace {
@@ -36,12 +36,12 @@ Result<int> ReadMtu(const std::string& value) {
 }
 
 Result<std::string> ReadCidr(const std::string& value) {
-  auto prefix = ParseIpv4Prefix(value);
+  auto prefix = ParseIpPrefix(value);
   // Its addresses end with .2, .3 and .100.
-  if (!prefix || prefix->bits > 25)
+  if (!prefix || prefix->address.v6 || prefix->bits > 25)
     return Fail(Code::kInvalid, "invalid cidr \"" + value +
                                     "\" in --network: an IPv4 network of at most 25 bits, as 10.0.2.0/24");
-  return FormatPrefix(*prefix);
+  return FormatIpPrefix(*prefix);
 }
 
 Result<> ReadPortHandler(const std::string& value, UserModeOptions& options) {
@@ -57,10 +57,9 @@ Result<> ReadNetworkUseOption(const std::string& text, NetworkUse& use) {
   const std::string key = text.substr(0, equals);
   const std::string value = equals == std::string::npos ? "" : text.substr(equals + 1);
   if (value.empty()) return Fail(Code::kInvalid, "--network " + use.network + ": " + key + " has no value");
-  if (key == "ip" && ParseIpv4(value)) {
-    use.ip = value;
-  } else if ((key == "ip" || key == "ip6") && IsIpv6(value)) {
-    use.ip6 = value;
+  const std::optional<IpAddress> address = key == "ip" || key == "ip6" ? ParseIp(value) : std::nullopt;
+  if (address && (address->v6 || key == "ip")) {
+    (address->v6 ? use.ip6 : use.ip) = value;
   } else if (key == "mac") {
     use.mac = value;
   } else if (key == "alias") {

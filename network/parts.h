@@ -51,7 +51,7 @@ struct NetworkConfig {
   bool publish_all = false;
   std::vector<std::string> dns, dns_search, dns_options;
   std::vector<std::string> add_hosts;          // "NAME:ADDRESS", also "NAME:host-gateway"
-  bool hosts_file = true, resolv_conf = true;  // we write them
+  bool resolv_conf = true;                     // false: the image's own stays
   uint64_t ingress_rate = 0, egress_rate = 0;  // bits a second; 0: no limit
   bool operator==(const NetworkConfig&) const = default;
 };

@@ -1,11 +1,9 @@
 #include "network/slirp4netns.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
-#include <cerrno>
-
-#include "network/cidr.h"
+#include "network/host_support.h"
+#include "network/ip_address.h"
 
 namespace wolffia {
 namespace {
@@ -15,36 +13,21 @@ constexpr int kDeadlineMs = 10'000;
 constexpr std::string_view kDefaultCidr = "10.0.2.0/24";
 
 // Its addresses in its network (slirp4netns(1)).
-constexpr uint32_t kGateway = 2, kNameServer = 3, kContainer = 100;
-
-Result<> CheckTun() {
-  if (access("/dev/net/tun", R_OK | W_OK) == 0) return {};
-  const int failed = errno;
-  if (failed == EACCES)
-    return Fail(
-        Code::kUnsupported,
-        "/dev/net/tun cannot be opened by this user, and slirp4netns needs it: ask an administrator for "
-        "mode 0666 (the default of udev), or use --network host or none",
-        failed);
-  return Fail(
-      Code::kUnsupported,
-      "/dev/net/tun is missing, and slirp4netns needs it: ask an administrator to load the module tun (in a "
-      "container: start the outer one with --device /dev/net/tun), or use --network host or none",
-      failed);
-}
+constexpr uint64_t kGateway = 2, kNameServer = 3, kContainer = 100;
 
 }  // namespace
 
 Result<> Slirp4netns::Prepare() {
-  auto prefix = ParseIpv4Prefix(options_.cidr.empty() ? kDefaultCidr : options_.cidr);
-  if (!prefix) return Fail(Code::kInvalid, "slirp4netns: cidr=" + options_.cidr + " is not an IPv4 network");
+  auto prefix = ParseIpPrefix(options_.cidr.empty() ? kDefaultCidr : options_.cidr);
+  if (!prefix || prefix->address.v6)
+    return Fail(Code::kInvalid, "slirp4netns: cidr=" + options_.cidr + " is not an IPv4 network");
   interface_ = {.network = "slirp4netns",
                 .interface = "tap0",
-                .ip = FormatIpv4(prefix->address + kContainer),
-                .gateway = FormatIpv4(prefix->address + kGateway)};
+                .ip = FormatIp(Plus(prefix->address, kContainer)),
+                .gateway = FormatIp(Plus(prefix->address, kGateway))};
   interface_.prefix = prefix->bits;
-  name_server_ = FormatIpv4(prefix->address + kNameServer);
-  return CheckTun();
+  name_server_ = FormatIp(Plus(prefix->address, kNameServer));
+  return CheckNetworkSupport("slirp4netns");
 }
 
 std::vector<std::string> Slirp4netns::Arguments(bool root_mapped) const {

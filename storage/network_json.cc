@@ -125,7 +125,6 @@ Json ToJson(const NetworkConfig& c) {
           {"dns_search", c.dns_search},
           {"dns_options", c.dns_options},
           {"add_hosts", c.add_hosts},
-          {"hosts_file", c.hosts_file},
           {"resolv_conf", c.resolv_conf},
           {"ingress_rate", c.ingress_rate},
           {"egress_rate", c.egress_rate}};
@@ -147,7 +146,6 @@ Result<NetworkConfig> NetworkConfigMember(const Json& object, const char* name, 
   c.dns_search = TRY(StringsMember(*json, "dns_search", where));
   c.dns_options = TRY(StringsMember(*json, "dns_options", where));
   c.add_hosts = TRY(StringsMember(*json, "add_hosts", where));
-  c.hosts_file = TRY(BoolMember(*json, "hosts_file", where));
   c.resolv_conf = TRY(BoolMember(*json, "resolv_conf", where));
   c.ingress_rate = TRY(UintMember(*json, "ingress_rate", where, UINT64_MAX));
   c.egress_rate = TRY(UintMember(*json, "egress_rate", where, UINT64_MAX));

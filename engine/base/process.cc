@@ -16,21 +16,6 @@
 namespace wolffia {
 namespace {
 
-Result<std::string> FindProgram(const std::string& program) {
-  if (program.find('/') != std::string::npos) return program;
-  const char* path = getenv("PATH");
-  std::string rest = path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
-  rest +=
-      ":/usr/sbin:/sbin";  // helpers such as slirp4netns may be there, and PATH of a plain user lacks them
-  while (!rest.empty()) {
-    size_t colon = rest.find(':');
-    std::string candidate = rest.substr(0, colon) + "/" + program;
-    if (access(candidate.c_str(), X_OK) == 0) return candidate;
-    rest = colon == std::string::npos ? "" : rest.substr(colon + 1);
-  }
-  return Fail(Code::kNotFound, program + ": not found in PATH", ENOENT);
-}
-
 // Runs between vfork and exec: only system calls. Returns only on failure.
 void BecomeProgram(const char* path, char* const* argv, char* const* env, std::vector<Donation>& donations,
                    const SpawnRequest& request, const sigset_t& mask) {
@@ -68,6 +53,21 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
 }
 
 }  // namespace
+
+Result<std::string> FindProgram(const std::string& program) {
+  if (program.find('/') != std::string::npos) return program;
+  const char* path = getenv("PATH");
+  std::string rest = path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+  rest +=
+      ":/usr/sbin:/sbin";  // helpers such as slirp4netns may be there, and PATH of a plain user lacks them
+  while (!rest.empty()) {
+    size_t colon = rest.find(':');
+    std::string candidate = rest.substr(0, colon) + "/" + program;
+    if (access(candidate.c_str(), X_OK) == 0) return candidate;
+    rest = colon == std::string::npos ? "" : rest.substr(colon + 1);
+  }
+  return Fail(Code::kNotFound, program + ": not found in PATH", ENOENT);
+}
 
 Child& Child::operator=(Child&& other) noexcept {
   if (this != &other) {

@@ -56,6 +56,9 @@ class Child {
   Fd pidfd_;
 };
 
+// The path of a program, from PATH and the directories of the system's own programs; kNotFound.
+Result<std::string> FindProgram(const std::string& program);
+
 // Starts a program with vfork semantics (posix_spawn(3)'s cost). kNotFound names the program if it is
 // missing.
 Result<Child> Spawn(const SpawnRequest& request);

@@ -9,6 +9,7 @@
 
 #include "engine/runtime/fresh_overlays.h"
 #include "engine/runtime/join_target.h"
+#include "engine/runtime/network_start.h"
 #include "engine/runtime/pid_file.h"
 #include "engine/runtime/process_identity.h"
 #include "engine/runtime/seccomp.h"
@@ -24,6 +25,13 @@ struct Prepared {
   LaunchPlan plan;
   std::optional<JoinedContainer> joined;  // named by the plan
 };
+
+bool MapsRoot(const IdMaps& maps) {
+  auto has_root = [](const std::vector<SpecIdMapping>& map) {
+    return std::ranges::any_of(map, [](const SpecIdMapping& m) { return m.container_id == 0 && m.size > 0; });
+  };
+  return has_root(maps.uids) && has_root(maps.gids);
+}
 
 IdView ViewOf(const RuntimeSpec& spec) {
   return IdMaps{spec.uid_mappings, spec.gid_mappings, false}.View();
@@ -131,6 +139,8 @@ Result<std::unique_ptr<RunningContainer>> RunningContainer::Prepare(const Contex
   auto running = std::make_unique<RunningContainer>();
   running->pending_ = std::make_unique<Pending>(Pending{std::move(p.plan), std::nullopt});
   const LaunchPlan& plan = running->pending_->plan;
+  if (setup.mode != StartMode::kRootOnly)
+    running->network_ = TRY(PrepareNetwork(context, store, container.record, p.spec.hostname));
   const bool terminal = p.spec.process.terminal, layered = p.lower != nullptr;
   running->server_ = RootServer(p.lower, ViewOf(p.spec));
   if (terminal || setup.mode == StartMode::kRootOnly) {
@@ -145,6 +155,10 @@ Result<std::unique_ptr<RunningContainer>> RunningContainer::Prepare(const Contex
   Launcher& launcher = *running->pending_->launcher;
   TRY(running->server_.Prepare(context, store, container.record));
   TRY(launcher.FinishMaps());
+  running->user_namespace_ = launcher.TakeUserNamespace();
+  if (running->network_)
+    TRY(running->network_->Begin(running->user_namespace_.get(), launcher.TakeNetNamespace(),
+                                 MapsRoot(plan.maps)));
   if (layered) TRY(running->server_.Serve(TRY(launcher.AwaitFuse())));
   if (setup.mode != StartMode::kRootOnly) {
     TRY(WriteStarted(context, store, container.record.id, launcher.child().pid(), setup.restarts));
@@ -156,7 +170,7 @@ Result<std::unique_ptr<RunningContainer>> RunningContainer::Prepare(const Contex
   }
   running->proc_ = TRY(launcher.AwaitReady());
   if (running->proc_) running->server_.FollowClients(TRY(running->proc_.Duplicate()));
-  running->user_namespace_ = launcher.TakeUserNamespace();
+  if (running->network_) TRY(FinishNetwork(store, container.record.id, *running->network_));
   running->mount_namespace_ = launcher.mount_namespace();
   return running;
 }

@@ -11,6 +11,7 @@
 #include "engine/runtime/control_protocol.h"
 #include "engine/runtime/launcher.h"
 #include "engine/runtime/root_server.h"
+#include "network/container_network.h"
 #include "storage/container_store.h"
 
 namespace wolffia {
@@ -37,6 +38,8 @@ class RunningContainer {
   Result<ExitStatus> Wait();
   // The container has ended. Nobody writes to its upper afterwards.
   void StopServer() { server_.Stop(); }
+  ContainerNetwork* network() { return network_.get(); }  // nullptr: it has none of its own
+  void StopNetwork() { network_.reset(); }
   int user_namespace() const { return user_namespace_.get(); }
   const MountNamespace& mount_namespace() const { return mount_namespace_; }
   int proc() const { return proc_.get(); }  // of the container, O_PATH; -1 if it has none
@@ -51,6 +54,7 @@ class RunningContainer {
   std::unique_ptr<Pending> pending_;
   Child child_;
   Fd user_namespace_, proc_;
+  std::unique_ptr<ContainerNetwork> network_;  // uses user_namespace_
   MountNamespace mount_namespace_;
   ContainerStreams streams_;
 };

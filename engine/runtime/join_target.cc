@@ -39,7 +39,8 @@ Result<std::optional<JoinedContainer>> OpenJoinTarget(const Store& store, const 
   std::string id;
   for (const auto& [mode, flag] : {std::pair<const std::string&, uint64_t>{record.pid_mode, CLONE_NEWPID},
                                    {record.ipc_mode, CLONE_NEWIPC},
-                                   {record.uts_mode, CLONE_NEWUTS}}) {
+                                   {record.uts_mode, CLONE_NEWUTS},
+                                   {record.network_config.mode, CLONE_NEWNET}}) {
     if (!mode.starts_with(kContainer)) continue;
     id = mode.substr(kContainer.size());
     joined.flags |= flag;

@@ -1,4 +1,4 @@
-// JoinTarget of a container: the one whose namespaces it shares (--pid=container:NAME and its like), found
+// JoinTarget of a container: the one whose namespaces it shares (--pid=container:NAME and its like, --network too), found
 // anew at each start, by its id. Every container has a user namespace of its own, and only with rights in
 // that can its others be joined: so the new container lives in the target's user namespace too.
 #pragma once

@@ -59,6 +59,9 @@ Result<Launcher> Launcher::Begin(const LaunchPlan& plan, const HostFacts& host) 
   auto user_namespace = Open("/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY);
   if (!user_namespace && HasEnded(launcher.child_)) return std::unexpected(launcher.ExplainDeath());
   launcher.user_namespace_ = TRY(std::move(user_namespace));
+  auto net_namespace = Open("/proc/" + std::to_string(pid) + "/ns/net", O_RDONLY);
+  if (!net_namespace && HasEnded(launcher.child_)) return std::unexpected(launcher.ExplainDeath());
+  launcher.net_namespace_ = TRY(std::move(net_namespace));
   launcher.mount_namespace_ = MountNamespaceOf(pid);
   return launcher;
 }

@@ -36,6 +36,7 @@ class Launcher {
   const Child& child() const { return child_; }
   Child TakeChild() { return std::move(child_); }
   Fd TakeUserNamespace() { return std::move(user_namespace_); }
+  Fd TakeNetNamespace() { return std::move(net_namespace_); }
   const MountNamespace& mount_namespace() const { return mount_namespace_; }
 
  private:
@@ -46,7 +47,7 @@ class Launcher {
   const LaunchPlan* plan_ = nullptr;
   Child child_;
   Fd socket_;
-  Fd user_namespace_;
+  Fd user_namespace_, net_namespace_;
   MountNamespace mount_namespace_;
   IdMapWriter maps_;
 };

@@ -141,6 +141,11 @@ Result<> Monitor::Start() {
   if (streams.out) TRY(pump_->AddSource(std::move(streams.out), kStdout));
   if (streams.err) TRY(pump_->AddSource(std::move(streams.err), kStderr));
   if (streams.in && (stdin_open_ || tty_)) TRY(input_->SetTarget(std::move(streams.in), tty_, stdin_once_));
+  if (running_->network() != nullptr)
+    TRY(running_->network()->Watch(
+        *loop_, [this](const std::string& helper, const std::string& action, const std::string& detail) {
+          Tell("network", {{"helper", helper}, {"action", action}, {"detail", detail}});
+        }));
   const int pidfd = running_->child().pidfd();
   TRY(loop_->Watch(pidfd, EPOLLIN, [this](uint32_t) { Ended(); }));
   BeginGuard();
@@ -183,6 +188,7 @@ Result<> Monitor::Go() {
 void Monitor::Ended() {
   if (health_) health_->Stop();
   loop_->Forget(running_->child().pidfd());
+  running_->StopNetwork();
   for (EventLoop::TimerId timer : {stop_timer_, limit_timer_}) loop_->Cancel(timer);
   auto status = running_->Wait();
   exit_code_ = status ? status->ShellCode() : 125;

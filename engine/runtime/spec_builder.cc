@@ -1,5 +1,7 @@
 #include "engine/runtime/spec_builder.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "engine/base/file.h"
@@ -254,10 +256,11 @@ std::string ContainerEnv(const SpecInputs& in) {
 
 Result<> AddHostFiles(const SpecInputs& in, const std::string& hostname,
                       std::map<std::string, std::string>& files) {
-  HostFilesRequest request{.hostname = hostname, .host_network = in.request.network.mode == "host"};
-  if (in.request.process.hosts_file) files["hosts"] = MakeHosts(request);
+  HostFilesRequest request{.hostname = hostname, .name = in.request.name, .network = in.request.network};
+  if (in.request.process.hosts_file && in.network_dir.empty()) files["hosts"] = MakeHosts(request);
   files["hostname"] = MakeHostname(request);
-  if (std::optional<std::string> text = MakeResolvConf(request)) files["resolv.conf"] = std::move(*text);
+  std::optional<std::string> resolver = MakeResolvConf(request);
+  if (resolver && in.request.network.resolv_conf) files["resolv.conf"] = std::move(*resolver);
   files["containerenv"] = ContainerEnv(in);
   const std::string& zone = in.request.process.time_zone;
   if (!zone.empty()) files["localtime"] = TRY_WITH(ReadTimeZone(zone), "--tz");
@@ -285,6 +288,10 @@ Result<std::vector<SpecMount>> Mounts(const SpecInputs& in, const std::map<std::
   for (const auto& [name, content] : files)
     inputs.files.emplace_back(in.container_dir + "/" + name,
                               name == "containerenv" ? "/run/.containerenv" : "/etc/" + name);
+  if (!in.network_dir.empty())
+    for (const char* name : {"hosts", "resolv.conf"})
+      if (std::string path = in.network_dir + "/" + name; access(path.c_str(), F_OK) == 0)
+        inputs.files.emplace_back(std::move(path), std::string("/etc/") + name);
   return BuildMounts(inputs);
 }
 
@@ -301,11 +308,21 @@ std::vector<SpecNamespace> Namespaces(const SpecInputs& in) {
   return namespaces;
 }
 
+// Programs of the container's root group may ping, as with podman: the kernel gives a new network namespace
+// an empty range.
+std::map<std::string, std::string> Sysctls(const SpecInputs& in) {
+  std::map<std::string, std::string> sysctls = in.request.process.sysctl;
+  if (HasDriver(in.request.network) && MapsId(in.ids.maps.gids, 0))
+    sysctls.emplace("net.ipv4.ping_group_range", "0 0");
+  return sysctls;
+}
+
 }  // namespace
 
 Result<BuiltSpec> BuildSpec(const Context& context, const SpecInputs& inputs) {
   const std::string& network = inputs.request.network.mode;
-  if (network != "none" && network != "host")
+  if (network != "none" && network != "host" && network != "slirp4netns" && network != "pasta" &&
+      !network.starts_with("container:"))
     return Fail(Code::kUnsupported, "--network " + network + ": not supported by this version");
   BuiltSpec built;
   RuntimeSpec& spec = built.spec;
@@ -324,7 +341,7 @@ Result<BuiltSpec> BuildSpec(const Context& context, const SpecInputs& inputs) {
   TRY(AddDevices(inputs, spec));
   spec.annotations = inputs.request.annotations;
   if (inputs.request.process.keep_groups) spec.annotations["run.oci.keep_original_groups"] = "1";
-  spec.sysctl = inputs.request.process.sysctl;
+  spec.sysctl = Sysctls(inputs);
   if (!inputs.request.process.domain_name.empty())
     spec.sysctl["kernel.domainname"] = inputs.request.process.domain_name;
   spec.uid_mappings = inputs.ids.maps.uids;

@@ -26,6 +26,7 @@ struct SpecInputs {
   RootFileReader root_file;      // for /etc/passwd and /etc/group
   std::string container_id;      // 64 hex digits
   std::string container_dir;     // absolute: holds resolv.conf, hosts, hostname to be bound
+  std::string network_dir;       // of the container whose network is shared: its hosts and resolv.conf are, too
   std::string init_path;         // --init: wolffia-init beside the program
 };
 

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 
-#include "network/cidr.h"
 
 namespace wolffia {
 namespace {
@@ -75,18 +74,6 @@ TEST(NetworkOptions, RefusesWhatItDoesNotKnow) {
     EXPECT_EQ(config.error().code, Code::kInvalid);
     EXPECT_THAT(config.error().what, HasSubstr(part));
   }
-}
-
-TEST(Cidr, ReadsAndWrites) {
-  EXPECT_EQ(ParseIpv4("10.0.2.3"), 0x0a000203U);
-  EXPECT_EQ(FormatIpv4(0x0a000203), "10.0.2.3");
-  EXPECT_EQ(FormatIpv4(0), "0.0.0.0");
-  EXPECT_EQ(FormatPrefix(*ParseIpv4Prefix("10.0.2.77/24")), "10.0.2.0/24");
-  EXPECT_TRUE(ParseIpv4Prefix("10.0.0.0/8")->Overlaps(*ParseIpv4Prefix("10.89.0.0/24")));
-  EXPECT_FALSE(ParseIpv4Prefix("10.88.0.0/16")->Overlaps(*ParseIpv4Prefix("10.89.0.0/24")));
-  EXPECT_TRUE(ParseIpv4Prefix("0.0.0.0/0")->Contains(0xffffffff));
-  for (const char* bad : {"10.0.2", "10.0.2.0/33", "10.0.2.0/-1", "10.0.2.0/", "x/8", ""})
-    EXPECT_FALSE(ParseIpv4Prefix(bad)) << bad;
 }
 
 }  // namespace

@@ -252,14 +252,55 @@ TEST(HostFiles, HostsAndResolvConf) {
             "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\tbox\n");
   EXPECT_EQ(MakeResolvConf(none), std::nullopt);
   EXPECT_EQ(MakeHostname(none), "box\n");
-  HostFilesRequest host{.hostname = "box", .host_network = true, .host_root = root.path()};
+  HostFilesRequest host{.hostname = "box", .host_root = root.path()};
+  host.network.mode = "host";
   EXPECT_EQ(MakeHosts(host), "127.0.0.1 localhost # box\n10.0.0.1 site\n127.0.0.1\tbox\n");
   EXPECT_EQ(MakeResolvConf(host), "nameserver 127.0.0.53\n");
   host.hostname = "site";
   EXPECT_EQ(MakeHosts(host), "127.0.0.1 localhost # box\n10.0.0.1 site\n") << "the host knows it already";
   host.host_root = root / "nothing";
   EXPECT_EQ(MakeResolvConf(host), "");
+}
 
+TEST(HostFiles, OfANetworkOfItsOwn) {
+  TempDir root;
+  ASSERT_TRUE(MakeDirectories(root / "etc"));
+  ASSERT_TRUE(MakeDirectories(root / "run/systemd/resolve"));
+  ASSERT_TRUE(CreateFileAt(AT_FDCWD, root / "etc/hosts", "10.0.0.1 site\n", 0600));
+  ASSERT_TRUE(CreateFileAt(AT_FDCWD, root / "etc/resolv.conf",
+                           "search a.example\nsearch b.example\nnameserver 127.0.0.53\noptions edns0\n",
+                           0600));
+  ASSERT_TRUE(CreateFileAt(AT_FDCWD, root / "run/systemd/resolve/resolv.conf",
+                           "nameserver 192.0.2.53\nsearch b.example c.example\n", 0600));
+  HostFilesRequest own{.hostname = "box", .name = "web", .host_root = root.path()};
+  own.network.mode = "slirp4netns";
+  own.network.add_hosts = {"db:192.0.2.9", "outside:host-gateway", "six:fd00::1"};
+  own.addresses = {"10.0.2.100", "fd00::100"};
+  own.name_servers = {"10.0.2.3"};
+  own.host_address = "192.0.2.2";
+  EXPECT_EQ(MakeHosts(own),
+            "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n192.0.2.9\tdb\n"
+            "192.0.2.2\toutside\nfd00::1\tsix\n10.0.2.100\tbox web\nfd00::100\tbox web\n"
+            "192.0.2.2\thost.containers.internal\n");
+  EXPECT_EQ(MakeResolvConf(own), "search b.example c.example\nnameserver 10.0.2.3\nnameserver 192.0.2.53\n");
+  own.network.dns = {"9.9.9.9"};
+  own.network.dns_search = {"."};
+  own.network.dns_options = {"ndots:1"};
+  EXPECT_EQ(MakeResolvConf(own), "nameserver 9.9.9.9\noptions ndots:1\n");
+  own.network.mode = "bridge";  // whose server knows the names of containers
+  EXPECT_EQ(MakeResolvConf(own), "nameserver 10.0.2.3\nnameserver 9.9.9.9\noptions ndots:1\n");
+}
+
+TEST(HostFiles, ChecksWhatUsersAdd) {
+  for (const char* good : {"db:192.0.2.9", "db:fd00::1", "db:host-gateway"})
+    EXPECT_TRUE(CheckAddedHost(good)) << good;
+  for (const char* bad : {"db", ":192.0.2.9", "db:", "db:x", "d b:192.0.2.9", "d\nb:192.0.2.9"})
+    EXPECT_FALSE(CheckAddedHost(bad)) << bad;
+  EXPECT_TRUE(CheckNameServer("9.9.9.9"));
+  EXPECT_FALSE(CheckNameServer("9.9.9.9\noptions x"));
+}
+
+TEST(HostFiles, LeavesLoopbackServersOut) {
   EXPECT_EQ(WithoutLoopbackServers("search x\nnameserver 127.0.0.53\noptions edns0\n",
                                    "nameserver 10.0.0.2\nsearch y\n"),
             "nameserver 10.0.0.2\nsearch y\n");

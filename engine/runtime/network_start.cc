@@ -1,0 +1,47 @@
+#include "engine/runtime/network_start.h"
+
+#include <fcntl.h>
+
+#include "engine/base/file.h"
+#include "network/host_files.h"
+
+namespace wolffia {
+namespace {
+
+// A file that the container does not have (--no-hosts, or a mount of the user's in its place) is not made.
+Result<> Rewrite(const std::string& path, const std::string& text) {
+  if (!ExistsAt(AT_FDCWD, path)) return {};
+  return ReplaceFileAt(AT_FDCWD, path, text, 0644, Durability::kVolatile);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ContainerNetwork>> PrepareNetwork(const Context& context, const Store& store,
+                                                         const ContainerRecord& record,
+                                                         const std::string& hostname) {
+  ContainerNetworkSetup setup{.config = record.network_config,
+                              .container_id = record.id,
+                              .container_name = record.name,
+                              .data_root = store.root_path(),
+                              .runtime_root = store.runroot_path()};
+  std::unique_ptr<ContainerNetwork> network = TRY(ContainerNetwork::Make(context, std::move(setup)));
+  if (network == nullptr) return network;
+  TRY(network->Prepare());
+  HostFilesRequest files{.hostname = hostname, .name = record.name, .network = record.network_config};
+  for (const InterfaceState& interface : network->State().interfaces)
+    for (const std::string& address : {interface.ip, interface.ip6})
+      if (!address.empty()) files.addresses.push_back(address);
+  files.name_servers = network->NameServers();
+  files.host_address = network->HostAddress();
+  const std::string directory = ContainerStore(store).DirectoryOf(record.id);
+  TRY(Rewrite(directory + "/hosts", MakeHosts(files)));
+  if (auto text = MakeResolvConf(files)) TRY(Rewrite(directory + "/resolv.conf", *text));
+  return network;
+}
+
+Result<> FinishNetwork(const Store& store, const std::string& id, ContainerNetwork& network) {
+  TRY(network.Finish());
+  return ContainerStore(store).WriteNetwork(id, network.State());
+}
+
+}  // namespace wolffia
