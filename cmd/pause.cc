@@ -12,9 +12,8 @@ Result<> PauseOne(const Store& store, const ContainerStatus& status, bool pause)
     return ImproperState(status, id + " is not running, can't pause");
   if (!pause && status.phase != Phase::kPaused)
     return ImproperState(status, id + " is not paused, can't unpause");
-  auto answer = AskMonitor(store, status, PauseRequest{pause});
-  if (!answer) return std::unexpected(std::move(answer.error()));
-  if (!*answer) return ImproperState(status, id + " is not running, can't " + (pause ? "pause" : "unpause"));
+  auto answer = TRY(AskMonitor(store, status, PauseRequest{pause}));
+  if (!answer) return ImproperState(status, id + " is not running, can't " + (pause ? "pause" : "unpause"));
   return {};
 }
 
