@@ -1,9 +1,6 @@
 #include "cmd/filter.h"
 
-#include <charconv>
-
-#include "cmd/duration.h"
-#include "engine/base/context.h"
+#include "cmd/time_flag.h"
 
 namespace wolffia {
 
@@ -14,17 +11,7 @@ Result<bool> Filter::Bool() const {
 }
 
 Result<int64_t> Filter::Time(int64_t now_ns) const {
-  constexpr int64_t kSecond = 1'000'000'000;
-  if (auto time = ParseTime(value)) return *time;
-  int64_t seconds = 0;
-  const char* end = value.data() + value.size();
-  auto [parsed, error] = std::from_chars(value.data(), end, seconds);
-  if (error == std::errc() && parsed == end && seconds >= 0 && seconds < INT64_MAX / kSecond)
-    return seconds * kSecond;
-  if (auto span = ParseDuration(value)) return now_ns - *span;
-  return Fail(Code::kInvalid, "invalid filter " + key + "=" + value +
-                                  ": neither a time (2026-01-02T15:04:05Z), nor seconds since 1970, nor a "
-                                  "duration (1h30m)");
+  return ParseTimeFlag(value, TimeFlag::kSince, now_ns).With("invalid filter " + key + "=" + value);
 }
 
 Result<std::vector<Filter>> ParseFilters(const std::vector<std::string>& typed) {

@@ -13,7 +13,7 @@ namespace wolffia {
 struct Filter {
   std::string key, value;
   Result<bool> Bool() const;
-  // Of until=: a time (RFC 3339), seconds since 1970, or a duration before now.
+  // Of until=: a moment as --since takes it (time_flag.h).
   Result<int64_t> Time(int64_t now_ns) const;
   bool operator==(const Filter&) const = default;
 };

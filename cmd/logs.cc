@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "cmd/container_names.h"
 #include "cmd/dispatch.h"
 #include "cmd/log_printer.h"
 #include "cmd/time_flag.h"
@@ -34,13 +35,13 @@ class LogsRun {
  public:
   LogsRun(const Command& command, const Store& store) : command_(command), store_(store) {}
 
-  Result<> Open(const std::vector<ContainerStatus>& containers) {
+  Result<> Open(const std::vector<ChosenOne>& containers) {
     const OptionValues& options = command_.options();
     TimeRange range = TRY(ReadTimeRange(options, command_.context.now()));
     until_ns_ = range.until_ns;
     follow_ = options.Bool("follow");
     LogSelection selection{range.since_ns, range.until_ns, options.Int("tail", -1), !follow_};
-    for (const ContainerStatus& status : containers) TRY(Add(status, selection, containers.size() > 1));
+    for (const ChosenOne& one : containers) TRY(Add(one.status, selection, containers.size() > 1));
     return {};
   }
 
@@ -143,29 +144,13 @@ class LogsRun {
   int64_t until_ns_ = INT64_MAX;
 };
 
-Result<std::vector<ContainerStatus>> Select(const Command& command, const Store& store) {
-  ContainerStore containers(store);
-  if (command.options().Bool("latest")) {
-    if (!command.line.arguments.empty())
-      return Fail(Code::kInvalid, "--latest and containers cannot be used together");
-    std::vector<ContainerStatus> all = TRY(containers.List());
-    if (all.empty()) return Fail(Code::kNotFound, "there is no container: no such container");
-    all.resize(1);
-    return all;
-  }
-  std::vector<ContainerStatus> selected;
-  for (const std::string& typed : command.line.arguments)
-    selected.push_back(TRY(containers.Get(TRY(containers.Lookup(typed)))));
-  return selected;
-}
-
 }  // namespace
 
 Result<int> LogsVerb(const Command& command) {
   if (command.line.arguments.empty() && !command.options().Bool("latest"))
     return Fail(Code::kInvalid, "specify at least one container name or ID to log");
   Session session = TRY(OpenSession(command, Registries::kSkip));
-  std::vector<ContainerStatus> containers = TRY(Select(command, session.store));
+  std::vector<ChosenOne> containers = TRY(SelectContainers(command, session.store));
   LogsRun run(command, session.store);
   TRY(run.Open(containers));
   return run.Run();

@@ -119,13 +119,7 @@ Result<std::vector<ImageRecord>> LoadArchive(const Context& context, const Setti
   TRY(Staging::Sweep(store));
   ProgressGate progress(options.progress);
   Cancel cancel;
-  ImageImport import{.context = context,
-                     .settings = settings,
-                     .store = store,
-                     .progress = progress,
-                     .cancel = cancel,
-                     .platform = options.platform,
-                     .require_platform = false};
+  ImageImport import{context, settings, store, progress, cancel, options.platform, false};
   LocalImage local = TRY_WITH(OpenLocalImage(store, path, settings.max_layer_size, cancel), "load");
   return LoadAll(import, *local.files).With("load " + (path == "-" ? "stdin" : path));
 }
@@ -149,12 +143,7 @@ Result<ImageRecord> LoadBuiltIn(const Context& context, const Settings& settings
   Reference name = TRY(Reference::Parse(short_name));
   ProgressGate progress(nullptr);
   Cancel cancel;
-  ImageImport import{.context = context,
-                     .settings = settings,
-                     .store = store,
-                     .progress = progress,
-                     .cancel = cancel,
-                     .platform = Platform::Host()};
+  ImageImport import{context, settings, store, progress, cancel, Platform::Host()};
   LocalImage local = TRY_WITH(OpenLocalImage(store, file, settings.max_layer_size, cancel), "built-in image");
   LayoutEntry entry = TRY_WITH(SelectLayoutEntry(TRY(ListLayout(*local.files)), "", import.platform), file);
   LayoutSource source(*local.files, entry.descriptor);

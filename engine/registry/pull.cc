@@ -77,12 +77,7 @@ Result<ImageRecord> PullCandidateImage(const Context& context, const Settings& s
     const Endpoint& endpoint = candidate.endpoints[i];
     progress.Report({.kind = ProgressEvent::kResolving, .subject = full_name, .message = endpoint.host});
     Cancel cancel;
-    ImageImport import{.context = context,
-                       .settings = settings,
-                       .store = store,
-                       .progress = progress,
-                       .cancel = cancel,
-                       .platform = options.platform};
+    ImageImport import{context, settings, store, progress, cancel, options.platform};
     auto record = PullFrom(import, candidate.name, endpoint, options);
     if (record) return record;
     Error& error = record.error();
@@ -151,12 +146,7 @@ Result<ImageRecord> PullImage(const Context& context, const Settings& settings, 
     if (!transport.local) return PullNamed(context, settings, store, rest, options, progress);
     auto [path, ref] = SplitPathAndRef(rest);
     Cancel cancel;
-    ImageImport import{.context = context,
-                       .settings = settings,
-                       .store = store,
-                       .progress = progress,
-                       .cancel = cancel,
-                       .platform = options.platform};
+    ImageImport import{context, settings, store, progress, cancel, options.platform};
     return PullLocal(import, *transport.local, path, ref);
   }
   return PullNamed(context, settings, store, source, options, progress);

@@ -157,5 +157,15 @@ TEST(Filter, Parse) {
   EXPECT_FALSE(Filter({"dangling", "yes"}).Bool());
 }
 
+// As --since reads it, wherever a time is asked for.
+TEST(Filter, Time) {
+  constexpr int64_t kNow = 1'000'000'000'000'000'000, kDay = 86'400'000'000'000;
+  EXPECT_EQ(*Filter({"until", "24h"}).Time(kNow), kNow - kDay);
+  EXPECT_EQ(*Filter({"until", "1970-01-02"}).Time(kNow), kDay);
+  EXPECT_EQ(*Filter({"until", "1970-01-02T00:00:00Z"}).Time(kNow), kDay);
+  EXPECT_EQ(*Filter({"until", "86400.5"}).Time(kNow), kDay + 500'000'000);
+  EXPECT_EQ(Filter({"until", "soon"}).Time(kNow).error().what.substr(0, 26), "invalid filter until=soon:");
+}
+
 }  // namespace
 }  // namespace wolffia
