@@ -15,7 +15,7 @@ namespace wolffia {
 namespace {
 
 constexpr size_t kMaxEnvFileBytes = 4 << 20;
-constexpr int kExitNotRunning = 255;  // podman's
+constexpr int kExitNotRunning = 255;  // podman's, but with -d
 constexpr int kDetached = -1;         // in place of an exit code: the command goes on
 
 Result<std::vector<std::string>> Variables(const Command& command) {
@@ -147,18 +147,19 @@ Result<int> ExecVerb(const Command& command) {
   Session session = TRY(OpenSession(command, Registries::kSkip));
   ChosenContainer chosen = TRY(ChooseContainer(command, session.store));
   ExecRequest request = TRY(ReadRequest(command, std::move(chosen.rest)));
+  const int not_running = request.detach ? kExitEngine : kExitNotRunning;
   const Error improper{Code::kBusy, 0,
                        "can only create exec sessions on running containers: container state improper"};
   if (!TakesProcesses(chosen.status)) {
     PrintError(improper);
-    return kExitNotRunning;
+    return not_running;
   }
   WarnWithoutTerminal(request.tty, request.interactive && !request.detach);
   auto code = Execute(command, session.store, chosen.status, request);
   if (code) return code;
   if (code.error().code != Code::kBusy) return Explain(std::move(code).error());
   PrintError(improper);  // it has ended meanwhile
-  return kExitNotRunning;
+  return not_running;
 }
 
 }  // namespace wolffia

@@ -8,7 +8,7 @@ namespace wolffia {
 namespace {
 
 Result<> InitOne(const Command& command, const Store& store, const ContainerStatus& status) {
-  if (HasMonitor(status) && status.phase != Phase::kInitialized)
+  if (HasMonitor(status))
     return ImproperState(status, "container " + status.record.id + " has already been created in runtime");
   auto started = TRY(LaunchIfStopped(command, store, status, std::nullopt, StartMode::kInit));
   if (started) started->monitor.Detach();

@@ -31,6 +31,7 @@ Value DescribeState(const ContainerDetails& details) {
   const ContainerStatus& status = details.status;
   const bool alive = HasProcesses(status);
   const bool monitored = status.state == ContainerState::kRunning && status.started;
+  const bool has_pid = alive || (monitored && status.phase == Phase::kInitialized);
   // podman: a paused container does not count as running.
   const bool running = alive && status.phase != Phase::kPaused;
   const bool ended = HasEnded(status) && status.exited;
@@ -43,7 +44,7 @@ Value DescribeState(const ContainerDetails& details) {
       {"OOMKilled", ended && status.exited->oom},
       {"Dead", false},
       {"Crashed", status.state == ContainerState::kCrashed},
-      {"Pid", alive && status.started ? status.started->pid : 0},
+      {"Pid", has_pid && status.started ? status.started->pid : 0},
       {"ConmonPid", monitored ? status.started->monitor_pid : 0},
       {"MonitorPid", monitored ? status.started->monitor_pid : 0},
       {"ExitCode", ExitCodeOf(status)},

@@ -5,16 +5,21 @@
 namespace wolffia {
 namespace {
 
+std::unexpected<Error> WrongState(const ContainerStatus& status, bool pause) {
+  auto quoted = [](std::string_view word) { return "\"" + std::string(word) + "\""; };
+  if (!pause) return ImproperState(status, quoted(status.record.id) + " is not paused, can't unpause");
+  if (status.phase == Phase::kPaused)
+    return ImproperState(status, quoted(status.record.id) + " is already paused");
+  return ImproperState(status, quoted(StateName(status)) + " is not running, can't pause");
+}
+
 Result<> PauseOne(const Store& store, const ContainerStatus& status, bool pause) {
-  const std::string id = "\"" + status.record.id + "\"";
-  if (pause && status.phase == Phase::kPaused) return ImproperState(status, id + " is already paused");
-  if (pause && status.phase != Phase::kRunning && status.phase != Phase::kStopping)
-    return ImproperState(status, id + " is not running, can't pause");
-  if (!pause && status.phase != Phase::kPaused)
-    return ImproperState(status, id + " is not paused, can't unpause");
-  auto answer = TRY(AskMonitor(store, status, PauseRequest{pause}));
-  if (!answer) return ImproperState(status, id + " is not running, can't " + (pause ? "pause" : "unpause"));
-  return {};
+  const bool runs = status.phase == Phase::kRunning || status.phase == Phase::kStopping;
+  if (pause ? !runs : status.phase != Phase::kPaused) return WrongState(status, pause);
+  auto answer = AskMonitor(store, status, PauseRequest{pause});
+  if (answer && *answer) return {};
+  if (!answer && answer.error().code != Code::kBusy) return std::unexpected(std::move(answer.error()));
+  return WrongState(TRY(ContainerStore(store).Get(status.record.id)), pause);  // it ended just now
 }
 
 Result<int> PauseAll(const Command& command, bool pause) {

@@ -32,7 +32,8 @@ std::unexpected<Error> ItRuns(const ContainerStatus& status) {
 
 Result<> RemoveOne(const Command& command, const Store& store, const ContainerStatus& status,
                    const std::multimap<std::string, std::string>& sharers) {
-  const bool force = command.options().Bool("force");
+  // One that only waits for its start does not run.
+  const bool force = command.options().Bool("force") || status.phase == Phase::kInitialized;
   RemoveOptions options{.force = force, .volumes = command.options().Bool("volumes")};
   if (command.options().Has("time")) options.timeout_ms = TimeOption(command);
   if (!force && HasMonitor(status)) return ItRuns(status);

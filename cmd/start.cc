@@ -9,7 +9,20 @@ namespace {
 
 constexpr int kLooks = 20;
 
+Result<> CheckNotPaused(const ContainerStatus& status) {
+  if (status.phase != Phase::kPaused) return {};
+  const std::string& id = status.record.id;
+  return ImproperState(status, "unable to start container \"" + id + "\": container " + id +
+                                   " must be in Created or Stopped state to be started");
+}
+
+// After a boot: --filter restart-policy=unless-stopped means those that nobody has stopped.
+bool StaysStopped(const ContainerStatus& status) {
+  return status.record.restart_policy == "unless-stopped" && status.exited && status.exited->stopped;
+}
+
 Result<int> StartInForeground(const Command& command, const Store& store, const ContainerStatus& status) {
+  TRY(CheckNotPaused(status));
   const OptionValues& given = command.options();
   TerminalFlags flags{.tty = status.record.tty};
   flags.sig_proxy = given.Bool("sig-proxy");
@@ -55,11 +68,14 @@ Result<int> StartVerb(const Command& command) {
     if (!code) return StartFailure(std::move(code).error());
     return code;
   }
+  if (options.Has("filter"))
+    std::erase_if(containers, [](const ChosenOne& one) { return StaysStopped(one.status); });
   if (options.Bool("all"))
     std::erase_if(containers, [](const ChosenOne& one) {
       return HasMonitor(one.status) && one.status.phase != Phase::kInitialized;
     });
-  return ForEachContainer(containers, [&](const ChosenOne& one) {
+  return ForEachContainer(containers, [&](const ChosenOne& one) -> Result<> {
+    TRY(CheckNotPaused(one.status));
     return LaunchInBackground(command, session.store, one.status);
   });
 }

@@ -38,14 +38,17 @@ bool Holds(const ContainerStatus& status, const std::vector<std::string>& wanted
 // The monitor's own word of the end: a container that is removed then leaves no record of it.
 class EndListener {
  public:
-  // Listens where there is a monitor, and waits until it or the container's directory has news.
+  // Where there is a monitor; false: it has just ended.
+  bool Listen(const Store& store, const ContainerStatus& status) {
+    if (client_ || deaf_ || !HasMonitor(status)) return true;
+    auto client = ControlClient::Connect(store, status);
+    deaf_ = !client;
+    if (client) client_ = std::move(*client);
+    return !deaf_;
+  }
+  // Waits until the monitor or the container's directory has news.
   void Await(const Store& store, const ContainerStatus& status, ContainerWaiter& waiter) {
-    if (!client_ && !deaf_ && HasMonitor(status)) {
-      auto client = ControlClient::Connect(store, status);
-      deaf_ = !client;
-      if (!client) return;  // it has just ended: look again
-      client_ = std::move(*client);
-    }
+    if (!Listen(store, status)) return;  // look again
     pollfd fds[] = {{waiter.fd(), POLLIN, 0}, {client_ ? client_->fd() : -1, POLLIN, 0}};
     // The close of the lock's file is told a moment before the lock is free: then there may be no other news.
     if (waiter.fd() >= 0 && poll(fds, 2, look_again_ ? kLookAgainMs : -1) < 0) return;
@@ -74,9 +77,9 @@ class EndListener {
 };
 
 // The exit code; -1 for another state.
-Result<int> WaitFor(const Store& store, const std::string& id, const std::vector<std::string>& wanted) {
+Result<int> WaitFor(const Store& store, const std::string& id, const std::vector<std::string>& wanted,
+                    EndListener& listener) {
   ContainerWaiter waiter = TRY(ContainerWaiter::Open(store, id));
-  EndListener listener;
   for (;;) {
     auto status = ContainerStore(store).Get(id);
     if (!status && status.error().code == Code::kNotFound) return listener.LastWord();
@@ -101,9 +104,13 @@ Result<int> WaitVerb(const Command& command) {
   Session session = TRY(OpenSession(command, Registries::kSkip));
   std::vector<ChosenOne> containers =
       TRY(SelectContainers(command, session.store, {.ignore = command.options().Bool("ignore")}));
-  for (const ChosenOne& one : containers) {
-    PrintLine(std::to_string(TRY(WaitFor(session.store, one.status.record.id, wanted))));
-  }
+  // All of them from the beginning: one may end, and be removed, while another is waited for.
+  std::vector<EndListener> listeners(containers.size());
+  for (size_t i = 0; i < containers.size(); i++)
+    (void)listeners[i].Listen(session.store, containers[i].status);
+  for (size_t i = 0; i < containers.size(); i++)
+    PrintLine(
+        std::to_string(TRY(WaitFor(session.store, containers[i].status.record.id, wanted, listeners[i]))));
   return 0;
 }
 

@@ -11,7 +11,7 @@ Result<HealthResult> ParseHealthResult(const Json& json, std::string_view where)
   HealthResult result;
   result.start_ns = TRY(IntMember(json, "start_ns", where));
   result.end_ns = TRY(IntMember(json, "end_ns", where));
-  result.exit_code = TRY(SmallIntMember(json, "exit_code", where));
+  result.exit_code = TRY(AnyIntMember(json, "exit_code", where));  // -1: it took too long
   result.output = TRY(StringMember(json, "output", where));
   return result;
 }

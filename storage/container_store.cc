@@ -325,7 +325,8 @@ Result<std::string> ContainerStore::Lookup(std::string_view typed) const {
   for (const std::string& id : TRY(ListDirectory(store_.root(), "containers"))) {
     if (!IsContainerId(id) || !id.starts_with(typed)) continue;
     if (!found.empty())
-      return Fail(Code::kInvalid, "more than one result for container ID \"" + std::string(typed) + "\"");
+      return Fail(Code::kInvalid, "more than one result for container ID " + std::string(typed) +
+                                      ": container already exists");
     found = id;
   }
   if (found.empty()) return NoSuchContainer(typed);

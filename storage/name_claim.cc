@@ -92,7 +92,8 @@ Result<> ClaimName(const Store& store, const Staging& staging, const std::string
     if (!holder) continue;
     if (HasName(store, *holder, name))
       return Fail(Code::kExists, "the container name \"" + name + "\" is already in use by " + *holder +
-                                     ". You have to remove that container to be able to reuse that name");
+                                     ". You have to remove that container to be able to reuse that name: "
+                                     "that name is already in use");
     TRY(DropStaleClaim(store, name, *holder));
   }
   return Fail(Code::kBusy, "the container name \"" + name + "\" is being claimed by others; try again");

@@ -14,17 +14,17 @@ namespace {
 constexpr int kBatch = 16;
 constexpr int64_t kSecond = 1'000'000'000;
 
-int64_t MonotonicNow() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * kSecond + now.tv_nsec;
-}
-
 uint64_t KeyOf(int fd, uint32_t serial) {
   return static_cast<uint64_t>(serial) << 32 | static_cast<uint32_t>(fd);
 }
 
 }  // namespace
+
+int64_t EventLoop::Now() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * kSecond + now.tv_nsec;
+}
 
 Result<EventLoop> EventLoop::Create() {
   EventLoop loop;
@@ -59,7 +59,9 @@ void EventLoop::Forget(int fd) {
 }
 
 EventLoop::TimerId EventLoop::After(int64_t nanoseconds, Due due) {
-  timers_.emplace(MonotonicNow() + std::max<int64_t>(nanoseconds, 0), Timer{++last_id_, std::move(due)});
+  const int64_t now = Now();
+  const int64_t wait = std::clamp<int64_t>(nanoseconds, 0, INT64_MAX - now);
+  timers_.emplace(now + wait, Timer{++last_id_, std::move(due)});
   return last_id_;
 }
 
@@ -110,7 +112,7 @@ void EventLoop::RunTimers() {
   uint64_t expirations;
   (void)!read(timer_.get(), &expirations, sizeof expirations);
   armed_ = 0;
-  const int64_t now = MonotonicNow();
+  const int64_t now = Now();
   // Those that are added meanwhile wait for the next round, or a timer of 0 would keep descriptors waiting.
   const TimerId newest = last_id_;
   for (;;) {

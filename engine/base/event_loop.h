@@ -27,8 +27,9 @@ class EventLoop {
   Result<> Change(int fd, uint32_t events);  // 0: keep it, wait for nothing but errors
   void Forget(int fd);
 
-  TimerId After(int64_t nanoseconds, Due due);  // CLOCK_MONOTONIC
-  void Cancel(TimerId id);                      // one that is due already, or unknown, is no error
+  static int64_t Now();  // CLOCK_MONOTONIC, nanoseconds: no clock that anybody sets
+  TimerId After(int64_t nanoseconds, Due due);
+  void Cancel(TimerId id);  // one that is due already, or unknown, is no error
 
   Result<> Run();  // until Stop, also one that came before: what ends the loop may happen while it is set up
   void Stop() { stop_ = true; }

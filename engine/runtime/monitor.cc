@@ -49,10 +49,10 @@ int Monitor::Run() {
   if (mode_ == StartMode::kRun) Tell("start");
   (void)loop_->Run();
   if (stopped_ && mode_ != StartMode::kRootOnly) Tell("stop");
-  End({exit_code_, context_.now(), error_, stopped_, false, restarts_});
+  End({exit_code_, context_.now(), error_, stopped_ && !by_session_, false, restarts_});
   for (ClientId client : stop_askers_) server_->Send(client, Done{forced_});
   server_->SendAll(Exited{exit_code_});
-  return 0;
+  return stopped_ || mode_ != StartMode::kRun ? 0 : exit_code_;
 }
 
 // The client may be gone; then nobody wants to know.
@@ -178,7 +178,7 @@ Result<> Monitor::Go() {
   TRY(running_->Go());
   malloc_trim(0);  // plan and spec are gone; from here on the memory is what an idle container costs
   mode_ = StartMode::kRun;
-  started_ns_ = context_.now();
+  started_ns_ = EventLoop::Now();
   if (timeout_ > 0) limit_timer_ = loop_->After(timeout_ * kSecond, [this] { (void)Signal(SIGKILL); });
   SetPhase(Phase::kRunning);
   if (health_) health_->Start(running_->child().pidfd());
@@ -213,7 +213,7 @@ void Monitor::Next() {
   if (mode_ != StartMode::kRun) return loop_->Stop();
   if (!restart_askers_.empty()) return StartAgain();
   if (stopped_ || !policy_.Wants(exit_code_, restarts_)) return loop_->Stop();
-  const int64_t pause = backoff_.Next(context_.now() - started_ns_);
+  const int64_t pause = backoff_.Next(EventLoop::Now() - started_ns_);
   next_ns_ = context_.now() + pause;
   running_.reset();  // one thread again
   SetPhase(Phase::kRestarting);
@@ -227,7 +227,7 @@ void Monitor::StartAgain() {
   running_.reset();
   error_.clear();
   stopped_ = forced_ = false;
-  if (!restart_askers_.empty()) restarts_ = 0;  // only those of the policy count
+  if (!restart_askers_.empty()) restarts_ = 0, backoff_ = {};  // only those of the policy count
   malloc_trim(0);
   auto started = Start();
   if (started) started = Go();
@@ -241,7 +241,7 @@ void Monitor::StartAgain() {
   running_.reset();
   exit_code_ = ExitCodeOf(started.error());
   error_ = started.error().what;
-  started_ns_ = context_.now();
+  started_ns_ = EventLoop::Now();
   for (ClientId client : std::exchange(restart_askers_, {})) server_->Send(client, Failed{started.error()});
   Next();
 }
@@ -277,15 +277,15 @@ void Monitor::Tell(std::string_view status, std::map<std::string, std::string> a
 
 void Monitor::SetPhase(Phase phase) {
   phase_ = phase;
-  WriteLive();
+  (void)WriteLive();
 }
 
 // Plain "running" without a health check needs no file. One that a full disk refuses changes nothing else.
-void Monitor::WriteLive() {
+Result<> Monitor::WriteLive() {
   ContainerStore containers(*store_);
   if (phase_ == Phase::kRunning && !health_) {
     if (std::exchange(live_written_, false)) containers.RemoveLive(id_);
-    return;
+    return {};
   }
   LiveRecord live;
   live.phase = phase_;
@@ -294,7 +294,7 @@ void Monitor::WriteLive() {
   if (phase_ == Phase::kRestarting) live.next_ns = next_ns_;
   if (log_) live.log_lost = log_->lost();
   live_written_ = true;
-  (void)containers.WriteLive(id_, live);
+  return containers.WriteLive(id_, live);
 }
 
 void Monitor::HandleSignal() {
@@ -302,7 +302,9 @@ void Monitor::HandleSignal() {
   if (read(signals_.get(), &info, sizeof info) != sizeof info) return;
   const int signal = static_cast<int>(info.ssi_signo);
   if (signal == SIGRTMAX && info.ssi_code == SI_QUEUE && info.ssi_int == kRebindMagic) return Rebind();
-  if (signal == SIGTERM || signal == SIGINT || signal == SIGHUP) Stop(0, -1);
+  if (signal != SIGTERM && signal != SIGINT && signal != SIGHUP) return;
+  if (!stopped_) by_session_ = true;
+  Stop(0, -1);
 }
 
 int RunMonitor(Context& context, MonitorOptions options) {

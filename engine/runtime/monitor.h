@@ -25,7 +25,8 @@ struct MonitorOptions {
   std::optional<LaunchPlan::Fault> fault;  // tests: forces the failure of a step
 };
 
-// Runs to the end of the container. The exit code is the monitor's own: 0 unless it could not even report.
+// Runs to the end of the container. The exit code is for service managers (generate systemd): the
+// container's, 0 of one that was stopped on purpose or never began, 1 where not even that could be told.
 int RunMonitor(Context& context, MonitorOptions options);
 
 }  // namespace wolffia

@@ -14,7 +14,7 @@ constexpr uint64_t kNobody = 0;  // in place of a client who asked
 void Monitor::WatchHealth(const HealthConfig& config) {
   on_failure_ = config.on_failure;
   health_ = std::make_unique<HealthChecker>(
-      *loop_, context_, *store_, id_, config, [this](const HealthState&) { WriteLive(); },
+      *loop_, context_, *store_, id_, config, [this](const HealthState&) { (void)WriteLive(); },
       [this] { Unhealthy(); });
 }
 

@@ -38,15 +38,17 @@ void Monitor::Handle(ClientId client, ControlMessage message, std::vector<Fd> fd
                                    "the container was stopped by another command before it was started "
                                    "again: container state improper"}});
     stop_askers_.push_back(client);
+    by_session_ = false;
     return Stop(stop->signal, stop->timeout_ms);
   }
-  if (auto* restart = std::get_if<RestartRequest>(&message)) {
-    // Its end is the answer: whoever still wants it to run starts it then.
-    if (stopped_ || mode_ == StartMode::kRootOnly) return;
+  auto* restart = std::get_if<RestartRequest>(&message);
+  // Its end is the answer: whoever still wants it to run starts it then.
+  if (restart != nullptr && (stopped_ || mode_ == StartMode::kRootOnly)) return;
+  if (restart != nullptr && mode_ != StartMode::kInit) {
     restart_askers_.push_back(client);
     return Stop(0, restart->timeout_ms);
   }
-  if (std::holds_alternative<GoRequest>(message)) {
+  if (restart != nullptr || std::holds_alternative<GoRequest>(message)) {
     if (mode_ != StartMode::kInit) return answer(Fail(Code::kBusy, "the container runs already"), Done{});
     auto gone = Go();
     if (gone) Tell("start");
@@ -145,9 +147,17 @@ void Monitor::AnswerRestart() {
   for (ClientId client : std::exchange(restart_askers_, {})) server_->Send(client, Done{});
 }
 
+// Told before it is done: a pause that a full disk hides is one that nobody could end.
 Result<> Monitor::Freeze() {
-  stopped_before_ = TRY(PauseProcesses(running_->proc()));
-  return {};
+  const Phase before = std::exchange(phase_, Phase::kPaused);
+  auto told = WriteLive();
+  auto paused = told ? PauseProcesses(running_->proc()) : std::unexpected(std::move(told.error()));
+  if (paused) {
+    stopped_before_ = std::move(*paused);
+    return {};
+  }
+  SetPhase(before);
+  return std::unexpected(std::move(paused.error()));
 }
 
 Result<> Monitor::Pause(bool pause) {
@@ -162,7 +172,7 @@ Result<> Monitor::Pause(bool pause) {
   auto done = pause ? Freeze() : ContinueProcesses(running_->proc(), stopped_before_);
   if (health_) health_->Suspend(pause == done.has_value());  // as it is now
   TRY(std::move(done));
-  SetPhase(pause ? Phase::kPaused : Phase::kRunning);
+  if (!pause) SetPhase(Phase::kRunning);
   Tell(pause ? "pause" : "unpause");
   return {};
 }

@@ -41,7 +41,7 @@ class Monitor {
   void Next();   // again, or the end
   void End(const ExitRecord& record);
   void SetPhase(Phase phase);
-  void WriteLive();
+  Result<> WriteLive();
   Result<> WriteOwnPid();
   void HandleSignal();
   int Refuse(const Error& error);
@@ -97,14 +97,15 @@ class Monitor {
   Child guard_;
   Phase phase_ = Phase::kRunning;
   bool live_written_ = false;
-  bool ended_ = false;    // and its output is on its way
-  bool stopped_ = false;  // by the user
-  bool forced_ = false;   // it did not heed the signal in time
+  bool ended_ = false;       // and its output is on its way
+  bool stopped_ = false;     // on purpose
+  bool by_session_ = false;  // ... which was the end of a session, or the host's
+  bool forced_ = false;      // it did not heed the signal in time
   int exit_code_ = 0, restarts_ = 0;
   std::string error_;             // why it did not start
   StoppedBefore stopped_before_;  // when it was paused
   RestartBackoff backoff_;
-  int64_t started_ns_ = 0, next_ns_ = 0;
+  int64_t started_ns_ = 0, next_ns_ = 0;  // of the loop's clock; of the day
   EventLoop::TimerId stop_timer_ = 0, limit_timer_ = 0, restart_timer_ = 0;
   std::vector<ClientId> stop_askers_, restart_askers_;
 };

@@ -2,6 +2,7 @@
 // WOLFFIA_UPDATE_GOLDEN=1 writes them again.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -110,6 +111,34 @@ TEST(LaunchPlan, Terminal) {
   spec.process.terminal = true;
   spec.process.user = {33, 34};
   ExpectGolden("terminal", spec, Host(), Root(), {.stdin_open = false, .rows = 24, .columns = 80});
+}
+
+TEST(LaunchPlan, JoinedToAnotherContainer) {
+  RuntimeSpec spec = Spec();
+  std::erase_if(spec.mounts, [](const SpecMount& m) { return m.destination == "/dev/shm"; });
+  LaunchOptions options;
+  options.join = JoinTarget{42, CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS};
+  auto plan = BuildLaunchPlan(spec, Host(), Root(), options);
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->clone_flags, uint64_t{CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWCGROUP});
+  EXPECT_TRUE(plan->join && plan->join->pidfd == 42 && plan->join->flags == options.join->flags);
+  ExpectGolden("joined", spec, Host(), Root(), options);
+
+  // Its own memory, and a name of its own, where only the processes are shared.
+  options.join->flags = CLONE_NEWUSER | CLONE_NEWPID;
+  plan = BuildLaunchPlan(spec, Host(), Root(), options);
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->clone_flags,
+            uint64_t{CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWUTS});
+  EXPECT_THAT(DescribePlan(*plan), testing::AllOf(HasSubstr("set the hostname to box"),
+                                                  testing::Not(HasSubstr("whose namespaces are joined"))));
+
+  // What the user mounts on /dev/shm stays.
+  options.join->flags = CLONE_NEWUSER | CLONE_NEWIPC;
+  spec.mounts.push_back({"/dev/shm/", "bind", "/home/u/shm", {"bind"}});
+  plan = BuildLaunchPlan(spec, Host(), Root(), options);
+  ASSERT_TRUE(plan);
+  EXPECT_THAT(DescribePlan(*plan), testing::Not(HasSubstr("whose namespaces are joined")));
 }
 
 TEST(LaunchPlan, FuseUpper) {

@@ -78,7 +78,8 @@ TEST_F(StoreContainerTest, RecordsOfOlderVersionsGetDefaults) {
   EXPECT_FALSE(old.health);
   EXPECT_EQ(Must(ParseStarted("{\"pid\":5}", "x")).monitor_ticks, 0);
   EXPECT_FALSE(Must(ParseExit("{\"exit_code\":5}", "x")).stopped);
-  LiveRecord live{Phase::kPaused, HealthState{"healthy", 2, {{1, 2, 3, "out"}}}, 4, 5, 6};
+  LiveRecord live{Phase::kPaused, HealthState{"healthy", 2, {{1, 2, 3, "out"}, {3, 4, -1, "too long"}}}, 4, 5,
+                  6};
   LiveRecord read = Must(ParseLive(SerializeLive(live), "x"));
   EXPECT_EQ(read.phase, Phase::kPaused);
   EXPECT_EQ(read.health, live.health);

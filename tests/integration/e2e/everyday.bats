@@ -18,21 +18,10 @@ session() {
 }
 
 @test "the same session with podman" {
-  command -v podman >/dev/null && command -v runc >/dev/null || skip "podman and runc are not installed"
-  local conf=$HOME/.config/containers
-  mkdir -p "$conf"
-  printf '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n' >"$conf/containers.conf"
-  printf '[storage]\ndriver = "overlay"\nrunroot = "%s/run/peer"\ngraphroot = "%s/peer"\n' "$WORLD" "$WORLD" >"$conf/storage.conf"
-  echo '{"default":[{"type":"insecureAcceptAnything"}]}' >"$conf/policy.json"
-  export XDG_CONFIG_HOME=$HOME/.config
-  podman pull -q "oci-archive:$WOLFFIA_BIN_DIR/../share/wolffia/busybox.tar" >"$BATS_TEST_TMPDIR/id" ||
-    skip "podman does not work here: it cannot load an image"
-  podman tag "$(cat "$BATS_TEST_TMPDIR/id")" localhost/busybox
-  podman run --rm --network none localhost/busybox true || skip "podman does not run containers here"
+  start_peer >"$BATS_TEST_TMPDIR/why" || skip "$(tail -1 "$BATS_TEST_TMPDIR/why")"
   local status=0
   session podman localhost/busybox || status=$?
-  podman rm -af -t 0 >/dev/null
-  podman unshare sh -c 'umount "$1/overlay"; rm -rf "$1"' sh "$WORLD/peer"
+  stop_peer
   return $status
 }
 

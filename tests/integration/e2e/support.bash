@@ -134,3 +134,23 @@ stop_registry() {
 push() {
   skopeo --insecure-policy copy -q --dest-creds tester:secret --dest-cert-dir "$CERTS" "oci:$1:latest" "docker://$REGISTRY/$2"
 }
+
+# The podman of this machine as a peer, with a store of its own in this world and the built-in image as localhost/busybox.
+# Fails with the reason where podman does not work; stop_peer ends it.
+start_peer() {
+  command -v podman >/dev/null && command -v runc >/dev/null || { echo "podman and runc are not installed"; return 1; }
+  local conf=$HOME/.config/containers
+  mkdir -p "$conf"
+  printf '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n' >"$conf/containers.conf"
+  printf '[storage]\ndriver = "overlay"\nrunroot = "%s/run/peer"\ngraphroot = "%s/peer"\n' "$WORLD" "$WORLD" >"$conf/storage.conf"
+  echo '{"default":[{"type":"insecureAcceptAnything"}]}' >"$conf/policy.json"
+  export XDG_CONFIG_HOME=$HOME/.config
+  podman pull -q "oci-archive:$WOLFFIA_BIN_DIR/../share/wolffia/busybox.tar" >"$WORLD/peer-image" 2>/dev/null ||
+    { echo "podman does not work here: it cannot load an image"; return 1; }
+  podman tag "$(cat "$WORLD/peer-image")" localhost/busybox
+  podman run --rm --network none localhost/busybox true 2>/dev/null || { echo "podman does not run containers here"; return 1; }
+}
+stop_peer() {
+  podman rm -af -t 0 >/dev/null 2>&1
+  podman unshare sh -c 'umount "$1/overlay"; rm -rf "$1"' sh "$WORLD/peer" 2>/dev/null || true
+}

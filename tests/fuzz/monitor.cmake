@@ -1,0 +1,1 @@
+wolffia_fuzz(control LINK wolffia_control)
