@@ -41,9 +41,11 @@ Result<int> RunContainer(const Command& command, const NewContainerCommand& want
 }  // namespace
 
 Result<int> RunVerb(const Command& command) {
+  const ForegroundFlags flags = TRY(ReadForegroundFlags(command.options()));  // before anything is pulled
   NewContainerCommand wanted = TRY(ReadNewContainer(command));
-  TRY(ReadForegroundFlags(command.options(), wanted.request));
-  wanted.request.lifecycle.detach = command.options().Bool("detach");
+  wanted.request.lifecycle.detach = flags.detach;
+  wanted.request.terminal.sig_proxy = flags.sig_proxy;
+  wanted.request.terminal.detach_keys = flags.detach_keys;
   auto code = RunContainer(command, wanted);
   if (!code) return StartFailure(std::move(code).error());
   return code;

@@ -28,7 +28,11 @@ Result<> ReadTerminalFlags(const OptionValues& options, RunRequest& request);
 Result<> ReadVolumeFlags(const OptionValues& options, RunRequest& request);
 
 // Of `run` alone, which stays with the container or leaves it in the background.
-Result<> ReadForegroundFlags(const OptionValues& options, RunRequest& request);
+struct ForegroundFlags {
+  bool detach = false, sig_proxy = true;
+  std::string detach_keys;
+};
+Result<ForegroundFlags> ReadForegroundFlags(const OptionValues& options);
 
 // ... and from there, with the image, into the container's record.
 Result<> FillHealth(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);

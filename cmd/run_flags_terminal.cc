@@ -29,14 +29,13 @@ Result<> ReadTerminalFlags(const OptionValues& options, RunRequest& request) {
   return {};
 }
 
-Result<> ReadForegroundFlags(const OptionValues& options, RunRequest& request) {
-  TerminalFlags& flags = request.terminal;
-  flags.sig_proxy = options.Bool("sig-proxy");
+Result<ForegroundFlags> ReadForegroundFlags(const OptionValues& options) {
+  ForegroundFlags flags{.detach = options.Bool("detach"), .sig_proxy = options.Bool("sig-proxy")};
   flags.detach_keys = options.String("detach-keys");
   TRY(ParseDetachKeys(flags.detach_keys));
-  if (options.Bool("detach") && flags.attach)
+  if (flags.detach && options.Has("attach"))
     return Fail(Code::kInvalid, "--attach and --detach contradict each other: leave one of them out");
-  return {};
+  return flags;
 }
 
 Result<> FillTerminal(const RunRequest& request, const ImageConfig&, ContainerRecord& record) {

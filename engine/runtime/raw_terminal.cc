@@ -24,15 +24,25 @@ void RestoreAndDie(int signal) {
   raise(signal);  // delivered when the handler returns
 }
 
+// Whoever only writes is not stopped for it, in the background either.
+bool MayChange(int fd, RawTerminal::Mode mode) {
+  return mode == RawTerminal::Mode::kKeys || tcgetpgrp(fd) == getpgrp();
+}
+
 }  // namespace
 
-Result<RawTerminal> RawTerminal::Enter(int fd) {
+Result<RawTerminal> RawTerminal::Enter(int fd, Mode mode) {
   RawTerminal terminal;
+  if (!MayChange(fd, mode)) return terminal;
   if (tcgetattr(fd, &saved.mode) < 0)
     return Fail(Code::kInvalid, "the terminal's mode cannot be read: " + std::string(strerror(errno)), errno);
   saved.fd = fd;
   terminal.raw_ = saved.mode;
-  cfmakeraw(&terminal.raw_);
+  terminal.mode_ = mode;
+  if (mode == Mode::kKeys)
+    cfmakeraw(&terminal.raw_);
+  else
+    terminal.raw_.c_oflag &= ~static_cast<tcflag_t>(OPOST);
   struct sigaction action{};
   action.sa_handler = RestoreAndDie;
   sigemptyset(&action.sa_mask);
@@ -43,7 +53,7 @@ Result<RawTerminal> RawTerminal::Enter(int fd) {
   }
   terminal.fd_ = fd;
   // TCSADRAIN, not TCSAFLUSH: what was typed ahead is for the container.
-  if (tcsetattr(fd, TCSADRAIN, &terminal.raw_) < 0) return FailErrno("put the terminal into raw mode");
+  if (tcsetattr(fd, TCSADRAIN, &terminal.raw_) < 0) return FailErrno("change the terminal's mode");
   return terminal;
 }
 
@@ -51,6 +61,7 @@ RawTerminal& RawTerminal::operator=(RawTerminal&& other) noexcept {
   if (this != &other) {
     Leave();
     fd_ = std::exchange(other.fd_, -1);
+    mode_ = other.mode_;
     raw_ = other.raw_;
   }
   return *this;
@@ -58,13 +69,13 @@ RawTerminal& RawTerminal::operator=(RawTerminal&& other) noexcept {
 
 void RawTerminal::Leave() {
   if (fd_ < 0) return;
-  tcsetattr(fd_, TCSADRAIN, &saved.mode);
+  if (MayChange(fd_, mode_)) tcsetattr(fd_, TCSADRAIN, &saved.mode);  // else a shell has done it
   for (size_t i = 0; i < std::size(kEnding); i++) sigaction(kEnding[i], &saved.actions[i], nullptr);
   fd_ = saved.fd = -1;
 }
 
 void RawTerminal::EnterAgain() const {
-  if (fd_ >= 0) tcsetattr(fd_, TCSADRAIN, &raw_);
+  if (fd_ >= 0 && MayChange(fd_, mode_)) tcsetattr(fd_, TCSADRAIN, &raw_);
 }
 
 Result<TerminalSize> RawTerminal::Size(int fd) {

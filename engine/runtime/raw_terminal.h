@@ -1,6 +1,6 @@
-// RawTerminal: the user's terminal while its keys belong to a container: raw mode, and back on every way out
-// that a process has a say in: the end of its scope, and SIGTERM, SIGHUP, SIGINT, SIGQUIT and abort by a
-// handler that only calls tcsetattr(3). After SIGKILL of the client the terminal stays raw; `reset` helps.
+// RawTerminal: the user's terminal while a container has it, and back on every way out that a process has a
+// say in: the end of its scope, and SIGTERM, SIGHUP, SIGINT, SIGQUIT and abort by a handler that only calls
+// tcsetattr(3). After SIGKILL of the client the terminal stays as it was; `reset` helps.
 #pragma once
 
 #include <termios.h>
@@ -14,14 +14,19 @@ namespace wolffia {
 
 class RawTerminal {
  public:
+  // kKeys: every key is a byte for the container (raw mode). kOutput: its terminal has made "\r\n" of each
+  // line feed, and ours adds no other "\r"; keys keep their meaning.
+  enum class Mode { kKeys, kOutput };
+
   RawTerminal() = default;
   // One at a time in a process. kInvalid if `fd` is no terminal.
-  static Result<RawTerminal> Enter(int fd);
-  RawTerminal(RawTerminal&& other) noexcept : fd_(std::exchange(other.fd_, -1)), raw_(other.raw_) {}
+  static Result<RawTerminal> Enter(int fd, Mode mode);
+  RawTerminal(RawTerminal&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)), mode_(other.mode_), raw_(other.raw_) {}
   RawTerminal& operator=(RawTerminal&& other) noexcept;
   ~RawTerminal() { Leave(); }
 
-  explicit operator bool() const { return fd_ >= 0; }
+  bool TakesKeys() const { return fd_ >= 0 && mode_ == Mode::kKeys; }
   void Leave();
   void EnterAgain() const;  // after SIGCONT: the shell had the terminal meanwhile
 
@@ -29,6 +34,7 @@ class RawTerminal {
 
  private:
   int fd_ = -1;
+  Mode mode_ = Mode::kKeys;
   termios raw_{};
 };
 

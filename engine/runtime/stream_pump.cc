@@ -72,7 +72,7 @@ class Pump {
       : wire_(wire),
         options_(options),
         raw_(raw),
-        signals_(options.sig_proxy && !static_cast<bool>(raw), options.tty),
+        signals_(options.sig_proxy && !raw.TakesKeys(), options.tty),
         output_(std::move(streams.output), STDOUT_FILENO),
         errors_(std::move(streams.errors), STDERR_FILENO) {
     if (streams.input)
@@ -125,7 +125,9 @@ class Pump {
     if (signal == SIGCONT) raw_.EnterAgain();
     if (options_.tty && (signal == SIGWINCH || signal == SIGCONT)) return SendSize();
     if (!end_) return wire_.signal(signal);
-    if (signal != SIGWINCH) DieOf(signal);  // only we are left, waiting for a reader
+    if (signal == SIGWINCH) return;
+    raw_.Leave();
+    DieOf(signal);  // only we are left, waiting for a reader
   }
 
   void SendSize() {
@@ -148,7 +150,10 @@ class Pump {
 Result<AttachResult> PumpUntilEnd(const PumpWire& wire, PumpStreams streams, const AttachOptions& options) {
   TRY(ParseDetachKeys(options.detach_keys));
   RawTerminal raw;
-  if (options.tty && streams.input && isatty(STDIN_FILENO)) raw = TRY(RawTerminal::Enter(STDIN_FILENO));
+  if (options.tty && streams.input && isatty(STDIN_FILENO))
+    raw = TRY(RawTerminal::Enter(STDIN_FILENO, RawTerminal::Mode::kKeys));
+  else if (options.tty && isatty(STDOUT_FILENO))
+    raw = TRY(RawTerminal::Enter(STDOUT_FILENO, RawTerminal::Mode::kOutput));
   return Pump(wire, std::move(streams), options, raw).Run();
 }
 

@@ -29,6 +29,27 @@ S
   assert_output_has "[termios same]"
 }
 
+@test "-t without -i: lines end as they should, ctrl-c is for the container" {
+  pty wolffia run --rm -t busybox sh -c 'trap "echo caught; exit 5" INT; echo one; echo two; while :; do sleep 0.1; done' <<'S'
+expect one\r\ntwo\r\n
+send \x03
+expect caught\r\n
+S
+  assert_output_has "[exit 5]"
+  assert_output_has "[termios same]"
+  wolffia run -d --name box -t busybox sleep 1000
+  pty wolffia exec -t box sh -c 'echo one; echo two' <<'S'
+expect one\r\ntwo\r\n
+S
+  assert_output_has "[termios same]"
+  # Without job control a shell's background has no right to the terminal's mode, and needs none.
+  pty bash -c 'set -m; wolffia run --rm -t busybox echo from behind & wait $!' <<'S'
+expect from behind
+S
+  assert_output_has "[exit 0]"
+  wolffia rm -f -t 0 box
+}
+
 @test "keys are bytes for the container" {
   pty wolffia run --rm -it busybox sh -c 'stty raw -echo; echo ready; dd bs=1 count=6 2>/dev/null | od -An -tx1; stty sane' <<'S'
 expect ready
@@ -164,8 +185,9 @@ S
 @test "what cannot be attached" {
   run -125 wolffia run --rm -a nonsense busybox true
   assert_output_has 'invalid stream "nonsense" for --attach'
-  run -125 wolffia run --rm -it --detach-keys ctrl-5 busybox true
+  run -125 wolffia run --rm -it --detach-keys ctrl-5 no-such-image true  # before anything is pulled
   assert_output_has "invalid detach keys"
+  [[ "$output" != *no-such-image* ]]
   run -0 --separate-stderr wolffia run --rm -a stderr busybox sh -c 'echo out; echo err >&2'
   assert_output_is ""
   [ "$stderr" = err ]
