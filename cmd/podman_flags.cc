@@ -5,8 +5,8 @@ namespace {
 
 constexpr std::string_view kRunFlags =
     " "
-    "c m p P arch authfile blkio-weight blkio-weight-device cert-dir cgroup-conf "
-    "cgroup-parent cgroupns cgroups chrootdirs cpu-period cpu-quota cpu-rt-period "
+"c m p P arch authfile blkio-weight blkio-weight-device cert-dir cgroup-conf "
+    "cgroup-parent cgroupns cgroups chrootdirs cpu-period cpu-quota cpu-rt-period init-ctr "
     "cpu-rt-runtime cpu-shares cpus cpuset-cpus cpuset-mems creds decryption-key "
     "device-cgroup-rule device-read-bps device-read-iops device-write-bps device-write-iops "
     "disable-content-trust dns-opt expose gpus group-entry "
@@ -17,6 +17,8 @@ constexpr std::string_view kRunFlags =
     "publish publish-all rdt-class requires retry retry-delay rmi runtime sdnotify "
     "seccomp-policy subgidname subuidname systemd tls-verify use-api-socket variant "
     "volume-driver ";
+constexpr std::string_view kExecFlags = " no-session preserve-fd preserve-fds ";
+constexpr std::string_view kGenerateSystemdFlags = " pod-prefix template ";
 constexpr std::string_view kLogsFlags = " color ";
 constexpr std::string_view kPsFlags = " external ns p pod ";
 constexpr std::string_view kPullFlags =
@@ -45,6 +47,8 @@ constexpr VerbFlags kFlags[] = {
     {"rmi", kRmiFlags},
     {"info", kInfoFlags},
     {"logs", kLogsFlags},
+    {"exec", kExecFlags},
+    {"generate systemd", kGenerateSystemdFlags},
     {"cp", kCpFlags},
     {"import", kImportFlags},
     {"volume rm", kVolumeRmFlags},

@@ -48,11 +48,13 @@ inline constexpr Option kKill[] = {
 };
 
 inline constexpr Option kRestart[] = {
-    kAllContainers, kChosenBy, kNewest, {"running", 0, kBool, "", "Restart only those that run"}, kStopTime,
+    kAllContainers, kIdFile, kChosenBy, kNewest, {"running", 0, kBool, "", "Restart only those that run"},
+    kStopTime,
 };
 
 inline constexpr Option kPause[] = {
     {"all", 'a', kBool, "", "Choose all containers in the state for it"},
+    kIdFile,
     kChosenBy,
     kNewest,
 };
