@@ -5,7 +5,7 @@ namespace {
 
 constexpr std::string_view kRunFlags =
     " "
-"c m p P arch authfile blkio-weight blkio-weight-device cert-dir cgroup-conf "
+    "c m p P arch authfile blkio-weight blkio-weight-device cert-dir cgroup-conf "
     "cgroup-parent cgroupns cgroups chrootdirs cpu-period cpu-quota cpu-rt-period init-ctr "
     "cpu-rt-runtime cpu-shares cpus cpuset-cpus cpuset-mems creds decryption-key "
     "device-cgroup-rule device-read-bps device-read-iops device-write-bps device-write-iops "

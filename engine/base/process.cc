@@ -16,6 +16,7 @@
 namespace wolffia {
 namespace {
 
+constexpr size_t kMaxArguments = 1 << 20;
 // Runs between vfork and exec: only system calls. Returns only on failure.
 void BecomeProgram(const char* path, char* const* argv, char* const* env, std::vector<Donation>& donations,
                    const SpawnRequest& request, const sigset_t& mask) {
@@ -187,7 +188,13 @@ Result<std::string> OwnDirectory() {
   char buffer[4096];
   ssize_t n = readlink("/proc/self/exe", buffer, sizeof buffer);
   if (n <= 0 || n == sizeof buffer) return FailErrno("read /proc/self/exe");
-  return SplitPath(std::string(buffer, static_cast<size_t>(n))).first;
+  std::string own(buffer, static_cast<size_t>(n));
+  // Executed from memory, a program of ours has the path of its file as its first argument.
+  if (own.starts_with("/memfd:")) {
+    std::string arguments = TRY(ReadFile("/proc/self/cmdline", kMaxArguments));
+    own = arguments.c_str();
+  }
+  return SplitPath(own).first;
 }
 
 Result<std::string> FindSibling(const std::string& name) {

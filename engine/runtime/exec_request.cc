@@ -115,14 +115,9 @@ Result<Child> StartExecHelper(const Context& context, const Store& store, const 
                   .request = request};
   Fd order_file = TRY(OrderFile(order));
   SocketPair sockets = TRY(MakeSocketPair());
-  const std::string path = TRY(FindSibling("wolffia-exec"));
-  auto sealed = SealedProgram(path);
-  // Where programs in memory are forbidden the file itself has to do.
-  if (!sealed && sealed.error().code != Code::kUnsupported) return std::unexpected(sealed.error());
-  Fd program;  // above the numbers that the helper gets its descriptors at
-  if (sealed) program = Fd(fcntl(sealed->get(), F_DUPFD_CLOEXEC, kExecOrder + 1));
+  const SafeProgram program = TRY(SealedOrFile(TRY(FindSibling("wolffia-exec")), kExecOrder));
   SpawnRequest spawn;
-  spawn.program = program ? "/proc/self/fd/" + std::to_string(program.get()) : path;
+  spawn.program = program.path;
   spawn.argv = {"wolffia-exec"};
   spawn.donations = std::move(stdio);
   spawn.donations.push_back({sockets.theirs.get(), kExecControl});

@@ -19,6 +19,8 @@
 
 namespace wolffia {
 
+inline constexpr int kMonitorControl = 3, kMonitorLock = 4;  // descriptors that it is started with
+
 struct MonitorOptions {
   Fd control;                              // of the first client
   Fd lock;                                 // the container's, held

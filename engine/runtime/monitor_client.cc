@@ -5,6 +5,9 @@
 
 #include <csignal>
 
+#include "engine/runtime/monitor.h"
+#include "engine/runtime/sealed_program.h"
+
 namespace wolffia {
 namespace {
 
@@ -27,16 +30,17 @@ std::unexpected<Error> MonitorDied() {
 
 Result<MonitorClient> MonitorClient::Start(const Context& context, const Store& store, NewContainer container,
                                            const MonitorStart& start) {
-  std::string program = TRY(FindSibling("wolffia-monitor"));
+  const std::string path = TRY(FindSibling("wolffia-monitor"));
+  const SafeProgram program = TRY(FileIfUnwritable(path, kMonitorLock));
   SocketPair sockets = TRY(MakeSocketPair());
   MonitorClient client(ControlClient::Adopt(std::move(sockets.ours)));
   Fd null = TRY(Open("/dev/null", O_RDWR));
   SpawnRequest request;
-  request.program = program;
-  request.argv = {program};
+  request.program = program.path;
+  request.argv = {path};  // beside which it finds the others (OwnDirectory)
   // Our standard error is its own until the container runs.
-  request.donations = {{sockets.theirs.get(), 3},
-                       {container.lock.fd(), 4},
+  request.donations = {{sockets.theirs.get(), kMonitorControl},
+                       {container.lock.fd(), kMonitorLock},
                        {null.get(), STDIN_FILENO},
                        {null.get(), STDOUT_FILENO}};
   request.new_session = true;

@@ -28,6 +28,12 @@ Result<Fd> MemoryFile(const std::string& name) {
   return Fd(static_cast<int>(fd));
 }
 
+// `running`: a program that runs, and that we could write otherwise.
+bool IsGuardedWhileItRuns(const char* running) {
+  Fd file(open(running, O_WRONLY | O_CLOEXEC));
+  return !file && errno == ETXTBSY;
+}
+
 // The end of what program headers name: sections and debug information lie behind it.
 Result<size_t> LoadedSize(int fd, size_t file_size) {
   Elf64_Ehdr header{};
@@ -62,6 +68,22 @@ Result<Fd> SealedProgram(const std::string& path) {
   if (fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
     return FailErrno("seal the copy of " + path);
   return memory;
+}
+
+Result<SafeProgram> SealedOrFile(const std::string& path, int above) {
+  auto sealed = SealedProgram(path);
+  if (!sealed && sealed.error().code == Code::kUnsupported) return SafeProgram{path, Fd()};
+  Fd memory = TRY(std::move(sealed));
+  Fd high(fcntl(memory.get(), F_DUPFD_CLOEXEC, above + 1));
+  if (!high) return FailErrno("hold " + path + " in memory");
+  std::string place = "/proc/self/fd/" + std::to_string(high.get());
+  return SafeProgram{std::move(place), std::move(high)};
+}
+
+Result<SafeProgram> FileIfUnwritable(const std::string& path, int above) {
+  const bool ours = access(path.c_str(), W_OK) == 0;
+  if (!ours || IsGuardedWhileItRuns("/proc/self/exe")) return SafeProgram{path, Fd()};
+  return SealedOrFile(path, above);
 }
 
 }  // namespace wolffia

@@ -13,4 +13,17 @@ namespace wolffia {
 // host forbids programs in memory (sysctl vm.memfd_noexec).
 Result<Fd> SealedProgram(const std::string& path);
 
+// A program as it is to be executed: `path`, while `memory` is open.
+struct SafeProgram {
+  std::string path;
+  Fd memory;
+};
+// Always a sealed copy, or the file itself where programs in memory are forbidden. `above`: descriptors up to
+// this one are given to the program.
+Result<SafeProgram> SealedOrFile(const std::string& path, int above);
+// For a program that runs as long as whoever could write it: the file itself, where the kernel lets nobody
+// write a program that runs (ETXTBSY: all but Linux 6.11 and 6.12), or the user may not write it at all. A
+// copy of the monitor would cost each container 1.5 ms and 3 MiB.
+Result<SafeProgram> FileIfUnwritable(const std::string& path, int above);
+
 }  // namespace wolffia

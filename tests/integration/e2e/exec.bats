@@ -44,6 +44,7 @@ no_session() {
   run -125 wolffia exec no-such-box true
   assert_output_has "no such container"
   run -125 wolffia exec --preserve-fds 1 box true
+  assert_output_has "podman"
   run -125 wolffia exec --detach-keys ctrl-5 -it box true
   assert_output_has "invalid detach keys"
   no_session
@@ -138,4 +139,23 @@ no_session() {
   for i in $(seq 10); do wolffia exec box true; done
   [ "$before" = "$(sha256sum "$WOLFFIA_BIN_DIR/wolffia-exec")" ]
   no_session
+}
+
+@test "nor can the monitor's, where the user owns it" {
+  cd "$BATS_TEST_TMPDIR"
+  mkdir bin
+  local program
+  for program in wolffia wolffia-monitor; do strip -o "bin/$program" "$WOLFFIA_BIN_DIR/$program"; done
+  local own=$PWD/bin before
+  before=$(sha256sum "$own/wolffia-monitor")
+  # One container writes to all that it sees; another becomes the monitor's program among its processes.
+  "$own/wolffia" run -d --name writer busybox sh -c \
+    'while :; do for p in /proc/[0-9]*; do (echo broken >$p/exe) 2>/dev/null; done; done'
+  printf '#!/proc/self/exe\n' >evil; chmod +x evil
+  "$own/wolffia" create --name evil --pid container:writer busybox /evil
+  "$own/wolffia" cp evil evil:/evil
+  local i
+  for i in $(seq 10); do "$own/wolffia" start -a evil >/dev/null 2>&1 || true; done
+  "$own/wolffia" rm -f -t 0 evil writer
+  [ "$(sha256sum "$own/wolffia-monitor")" = "$before" ]
 }
