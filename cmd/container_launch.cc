@@ -36,6 +36,7 @@ Result<std::optional<StartedContainer>> LaunchIfStopped(const Command& command, 
   auto taken = TRY(TakeFromCopies(store, record.id));
   if (!taken) return std::optional<StartedContainer>();
   if (record.rootfs.empty()) TRY(OpenLayers(command, store, record.chain, record.diff_ids));
+  for (const ImageUse& use : record.images) TRY(OpenLayers(command, store, use.chain, use.diff_ids));
   return std::optional<StartedContainer>(
       TRY(StartMonitor(command.context, store, std::move(*taken), options, mode)));
 }

@@ -81,7 +81,9 @@ std::vector<SpecMount> UserMounts(const RuntimeSpec& spec, const std::string& co
                                               "/dev/mqueue", "/sys", "/sys/fs/cgroup"};
   std::vector<SpecMount> mounts;
   for (const SpecMount& mount : spec.mounts) {
-    bool from_us = mount.source.starts_with(container_dir + "/") || mount.source.ends_with("/wolffia-init");
+    const bool image = mount.source.starts_with(container_dir + "/images/");
+    bool from_us =
+        (mount.source.starts_with(container_dir + "/") && !image) || mount.source.ends_with("/wolffia-init");
     bool own = std::ranges::find(kOwn, mount.destination) != std::end(kOwn) &&
                (mount.type != "bind" || mount.source == mount.destination);
     if (!from_us && !own) mounts.push_back(mount);

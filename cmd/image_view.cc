@@ -65,7 +65,9 @@ std::vector<const ContainerStatus*> UsersOf(const Digest& image,
                                             const std::vector<ContainerStatus>& containers) {
   std::vector<const ContainerStatus*> users;
   for (const ContainerStatus& container : containers)
-    if (!image.empty() && container.record.image_id == image) users.push_back(&container);
+    if (!image.empty() && (container.record.image_id == image ||
+                           std::ranges::count(container.record.images, image, &ImageUse::image_id) > 0))
+      users.push_back(&container);
   return users;
 }
 

@@ -36,7 +36,7 @@ Result<ImageConfig> ReadImageConfig(const Store& store, const Digest& config);
 // or with leading components left out: "debian", "library/deb*", "docker.io/library/debian:12".
 bool NameMatches(std::string_view name, const std::string& pattern);
 
-// Containers made from this image.
+// Containers made from this image, or with a mount of it.
 std::vector<const ContainerStatus*> UsersOf(const Digest& image,
                                             const std::vector<ContainerStatus>& containers);
 

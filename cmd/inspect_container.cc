@@ -34,9 +34,12 @@ Value MountsOf(const ContainerDetails& details) {
     const auto& volumes = details.status.record.volumes;
     auto volume = std::ranges::find(volumes, mount.destination, &VolumeUse::destination);
     const bool named = volume != volumes.end();
-    Value entry = {{"Type", named ? "volume" : mount.type}};
+    const auto& images = details.status.record.images;
+    auto image = std::ranges::find(images, mount.destination, &ImageUse::destination);
+    const bool of_image = image != images.end();
+    Value entry = {{"Type", named ? "volume" : of_image ? "image" : mount.type}};
     entry["Name"] = named ? volume->name : "";
-    entry["Source"] = mount.source;
+    entry["Source"] = of_image ? image->name : mount.source;
     entry["Destination"] = mount.destination;
     entry["Driver"] = named ? "local" : "";
     entry["Mode"] = "";
@@ -105,21 +108,15 @@ std::string Octal(uint32_t mode) {
   return text;
 }
 
-// The command without the image's entrypoint, where it begins with that.
-std::vector<std::string> CommandOf(const ContainerDetails& details, std::vector<std::string>* entrypoint) {
-  std::vector<std::string> command = details.status.record.command;
-  const auto& own = details.image.entrypoint;
-  if (own.empty() || own.size() > command.size() || !std::equal(own.begin(), own.end(), command.begin()))
-    return command;
-  *entrypoint = own;
-  command.erase(command.begin(), command.begin() + static_cast<ptrdiff_t>(own.size()));
-  return command;
+// The command behind the entrypoint, which it begins with.
+std::vector<std::string> CommandOf(const ContainerRecord& record) {
+  const size_t own = std::min(record.entrypoint.size(), record.command.size());
+  return {record.command.begin() + static_cast<ptrdiff_t>(own), record.command.end()};
 }
 
 Value ConfigOf(const ContainerDetails& details) {
   const ContainerRecord& record = details.status.record;
   const SpecProcess& process = details.spec.process;
-  std::vector<std::string> entrypoint, command = CommandOf(details, &entrypoint);
   const bool attached = !record.detached;
   auto domain = details.spec.sysctl.find("kernel.domainname");
   Value config = {
@@ -134,11 +131,11 @@ Value ConfigOf(const ContainerDetails& details) {
       {"StdinOnce", record.stdin_once},
   };
   config["Env"] = process.env;
-  config["Cmd"] = command;
+  config["Cmd"] = ListOf(CommandOf(record));
   config["Image"] = record.image_name;
   config["Volumes"] = VolumesOf(details.image);
   config["WorkingDir"] = process.cwd;
-  config["Entrypoint"] = ListOf(entrypoint);
+  config["Entrypoint"] = ListOf(record.entrypoint);
   config["OnBuild"] = ListOf(details.image.on_build);
   config["Labels"] = MapOf(record.labels);
   config["Annotations"] = MapOf(record.annotations);
@@ -148,6 +145,8 @@ Value ConfigOf(const ContainerDetails& details) {
   config["CreateCommand"] = record.create_command;
   config["Umask"] = Octal(process.user.umask.value_or(022));
   config["Timeout"] = record.timeout;
+  config["Passwd"] = record.passwd;
+  config["sdNotifyMode"] = "ignore";  // no NOTIFY_SOCKET is handed on
   config["StopTimeout"] = record.stop_timeout;
   config["ExposedPorts"] = PortsOf(record);
   config["Secrets"] = SecretsOf(record);

@@ -140,7 +140,7 @@ Value DescribeHostConfig(const ContainerDetails& details) {
   config.erase("Tmpfs");  // podman has it further down
   config["CgroupManager"] = "none";
   config["CgroupMode"] = "host";
-  config["ContainerIDFile"] = "";
+  config["ContainerIDFile"] = record.id_file;
   config["LogConfig"] = LogConfigOf(details);
   config["NetworkMode"] = record.network;
   config["PortBindings"] = Value::object();

@@ -16,6 +16,7 @@
 #include "engine/base/process.h"
 #include "engine/base/random.h"
 #include "engine/runtime/events.h"
+#include "engine/runtime/spec_mounts.h"
 #include "engine/runtime/upper_choice.h"
 #include "network/host_support.h"
 #include "storage/name_claim.h"
@@ -35,6 +36,7 @@ Result<MappedIds> MapIds(const RunRequest& request, const std::optional<IdMaps>&
                          const HostFacts& host) {
   if (joined) return MappedIds{.maps = *joined};
   MappedIds ids = TRY(BuildIdMaps(request.userns, host.subordinate, host.uid, host.gid));
+  TRY(CheckMapsHaveUser(ids.maps, host.uid, host.gid));
   bool poor = host.subordinate.uids.empty() || host.subordinate.gids.empty();
   if (ids.maps.single && poor && request.userns.mode != "nomap")
     PrintNotice("wolffia: " + host.user_name +
@@ -67,6 +69,9 @@ Result<ContainerRecord> RecordOf(const Command& command, const RunRequest& reque
   record.annotations = request.annotations;
   record.create_command = command.argv;
   record.create_command.insert(record.create_command.begin(), "wolffia");
+  record.entrypoint = request.entrypoint.value_or(root.config.entrypoint);
+  record.passwd = request.process.passwd_entry;
+  record.id_file = command.options().String("cidfile");
   record.ports.assign(root.config.exposed_ports.begin(), root.config.exposed_ports.end());
   TRY(FillLifecycle(request, root.config, record));
   TRY(FillTerminal(request, root.config, record));
@@ -114,11 +119,12 @@ Result<Session> OpenRunSession(const Command& command, const std::string& typed)
   Session session = TRY(OpenSession(command, Registries::kSkip));
   auto name = Reference::Parse(typed);
   bool settled = command.options().Bool("rootfs");
+  const bool mounts = command.options().Has("mount");  // perhaps of images, whose names are not known yet
   if (name && !settled)
     settled = ImageStore(session.store)
                   .ByName((name->IsShort() ? name->WithDomain("localhost") : *name).WithDefaultTag().str())
                   .has_value();
-  if (!settled) session.settings = TRY(LoadSettings(command, Registries::kLoad));
+  if (!settled || mounts) session.settings = TRY(LoadSettings(command, Registries::kLoad));
   return session;
 }
 
@@ -162,6 +168,7 @@ Result<NewContainer> MakeContainer(const Command& command, const NewContainerCom
   std::vector<VolumeUse> volumes = TRY(NameVolumes(session.store, root.config, request));
   ContainerRecord record = TRY(RecordOf(command, request, root, RandomHex(32)));
   record.volumes = volumes;
+  record.images = TRY(NameImages(command, session, containers.DirectoryOf(record.id), request));
   if (root.rootfs.empty())
     record.upper = TRY(ChooseUpper(command.context, session.store, session.settings, request.storage));
   SpecInputs inputs{.request = request,
@@ -180,6 +187,7 @@ Result<NewContainer> MakeContainer(const Command& command, const NewContainerCom
   built.spec.root_path = root.rootfs;
   record.command = built.spec.process.args;
   record.mounts = MountPoints(built.spec, inputs.container_dir);
+  if (request.init) record.command.erase(record.command.begin(), record.command.begin() + kInitWords);
   files.merge(built.files);
   VolumeInputs places{command.context,
                       session.store,

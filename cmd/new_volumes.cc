@@ -3,8 +3,11 @@
 #include <algorithm>
 
 #include "cmd/container_view.h"
+#include "cmd/image_view.h"
+#include "cmd/run_root.h"
 #include "cmd/volume_removal.h"
 #include "engine/base/random.h"
+#include "engine/runtime/launch_plan.h"
 #include "engine/runtime/text_fields.h"
 #include "engine/runtime/volume_fill.h"
 #include "storage/secret_store.h"
@@ -70,6 +73,8 @@ Result<> AddFrom(const Store& store, const std::string& text, RunRequest& reques
   ContainerStatus status = TRY(containers.Get(*id));
   RuntimeSpec spec = TRY(ContainerStore(store).ReadSpec(*id));
   for (const SpecMount& mount : UserMounts(spec, containers.DirectoryOf(*id))) {
+    const auto& images = status.record.images;  // not volumes: they stay with their container, as podman's
+    if (std::ranges::find(images, mount.destination, &ImageUse::destination) != images.end()) continue;
     if ((mount.type != "bind" && mount.type != "overlay") || HasDestination(request, mount.destination))
       continue;
     MountRequest added = RequestOf(mount, status.record);
@@ -168,6 +173,20 @@ Result<std::vector<VolumeUse>> NameVolumes(const Store& store, const ImageConfig
   std::vector<VolumeUse> uses;
   for (MountRequest& mount : request.mounts)
     if (mount.type == "volume") uses.push_back(TRY(NameVolume(volumes, mount)));
+  return uses;
+}
+
+Result<std::vector<ImageUse>> NameImages(const Command& command, const Session& session,
+                                         const std::string& container_dir, RunRequest& request) {
+  std::vector<ImageUse> uses;
+  for (MountRequest& mount : request.mounts) {
+    if (mount.type != "image") continue;
+    const std::string what = "creating image volume \"" + mount.name + "\":\"" + mount.destination + "\"";
+    ImageRecord image = TRY_WITH(ResolveImage(session, mount.name), what);
+    TRY_WITH(OpenLayers(command, session.store, image.chain, image.diff_ids), what);
+    mount.source = container_dir + "/" + ImagePlace(uses.size());
+    uses.push_back({mount.name, mount.destination, image.config, image.chain, std::move(image.diff_ids)});
+  }
   return uses;
 }
 

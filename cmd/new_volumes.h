@@ -1,5 +1,5 @@
-// The volumes and secrets of a new container. First names are found for all of them (nothing is made yet);
-// then, once the spec says who the container's user is, volumes are made and filled.
+// The volumes, mounted images and secrets of a new container. First names are found for all of them (nothing
+// is made yet); then, once the spec says who the container's user is, volumes are made and filled.
 #pragma once
 
 #include <memory>
@@ -19,6 +19,11 @@ namespace wolffia {
 // Adds to request.mounts those of --volumes-from and of the image's VOLUMEs, gives anonymous volumes their
 // names, and every volume the host directory that is mounted. Returns what the record is to say.
 Result<std::vector<VolumeUse>> NameVolumes(const Store& store, const ImageConfig& image, RunRequest& request);
+
+// Resolves the images of --mount type=image, in their order, and names their places in `container_dir`.
+// kNotFound in podman's words: nothing is pulled.
+Result<std::vector<ImageUse>> NameImages(const Command& command, const Session& session,
+                                         const std::string& container_dir, RunRequest& request);
 
 // --secret: each gets its id, and its bytes become a file of the container's directory.
 Result<> TakeSecrets(const Store& store, const IdMaps& maps, RunRequest& request, ContainerFiles& files);

@@ -1,4 +1,5 @@
 #include "storage/container_parts_json.h"
+#include "storage/record_json.h"
 
 namespace wolffia {
 namespace {
@@ -7,47 +8,177 @@ std::string Inside(std::string_view where, const char* name) {
   return std::string(where) + "." + name;
 }
 
-Result<HealthResult> ParseHealthResult(const Json& json, std::string_view where) {
-  HealthResult result;
-  result.start_ns = TRY(IntMember(json, "start_ns", where));
-  result.end_ns = TRY(IntMember(json, "end_ns", where));
-  result.exit_code = TRY(AnyIntMember(json, "exit_code", where));  // -1: it took too long
-  result.output = TRY(StringMember(json, "output", where));
-  return result;
+// Of a number that may be negative.
+struct AnySign {};
+
+template <typename Part>
+Json PartsToJson(const std::vector<Part>& parts);
+template <typename Part>
+Result<std::vector<Part>> PartsMember(const Json& object, const char* name, std::string_view where);
+
+// The members of a part are listed once, in Fields, for both ways.
+class Writer {
+ public:
+  template <typename Value>
+  void operator()(const char* name, const Value& value, auto...) {
+    json_[name] = value;
+  }
+  void operator()(const char* name, const Digest& value) { json_[name] = DigestText(value); }
+  void operator()(const char* name, const std::vector<Digest>& value) { json_[name] = ToJson(value); }
+  void operator()(const char* name, const std::vector<HealthResult>& value) {
+    json_[name] = PartsToJson(value);
+  }
+  Json Take() { return std::move(json_); }
+
+ private:
+  Json json_ = Json::object();
+};
+
+// What is missing has its type's zero; the first error is kept.
+class Reader {
+ public:
+  Reader(const Json& json, std::string_view where) : json_(json), where_(where) {}
+  void operator()(const char* name, std::string& value) { Keep(StringMember(json_, name, where_), value); }
+  void operator()(const char* name, bool& value) { Keep(BoolMember(json_, name, where_), value); }
+  void operator()(const char* name, int& value) { Keep(SmallIntMember(json_, name, where_), value); }
+  void operator()(const char* name, int& value, AnySign) { Keep(AnyIntMember(json_, name, where_), value); }
+  void operator()(const char* name, int64_t& value) { Keep(IntMember(json_, name, where_), value); }
+  void operator()(const char* name, uint64_t& value) {
+    Keep(UintMember(json_, name, where_, UINT64_MAX), value);
+  }
+  void operator()(const char* name, uint32_t& value, uint32_t most = UINT32_MAX) {
+    uint64_t wide = 0;
+    Keep(UintMember(json_, name, where_, most), wide);
+    value = static_cast<uint32_t>(wide);
+  }
+  void operator()(const char* name, Digest& value) { Keep(DigestMember(json_, name, where_), value); }
+  void operator()(const char* name, std::vector<Digest>& value) {
+    Keep(DigestsMember(json_, name, where_), value);
+  }
+  void operator()(const char* name, std::vector<std::string>& value) {
+    Keep(StringsMember(json_, name, where_), value);
+  }
+  void operator()(const char* name, std::vector<HealthResult>& value) {
+    Keep(PartsMember<HealthResult>(json_, name, where_), value);
+  }
+  Result<> Take() { return std::move(result_); }
+
+ private:
+  template <typename Value>
+  void Keep(Result<Value> read, Value& value) {
+    if (read)
+      value = *std::move(read);
+    else if (result_)
+      result_ = std::unexpected(std::move(read.error()));
+  }
+  const Json& json_;
+  std::string_view where_;
+  Result<> result_;
+};
+
+void Fields(auto& field, auto& part, const LogConfig*) {
+  field("driver", part.driver);
+  field("path", part.path);
+  field("tag", part.tag);
+  field("max_size", part.max_size);
+  field("max_file", part.max_file);
 }
 
-Result<VolumeUse> ParseVolumeUse(const Json& json, std::string_view where) {
-  VolumeUse use;
-  use.name = TRY(StringMember(json, "name", where));
-  use.destination = TRY(StringMember(json, "destination", where));
-  use.anonymous = TRY(BoolMember(json, "anonymous", where));
-  use.options = TRY(StringsMember(json, "options", where));
-  return use;
+void Fields(auto& field, auto& part, const HealthConfig*) {
+  field("command", part.command);
+  field("shell", part.shell);
+  field("interval_ns", part.interval_ns);
+  field("timeout_ns", part.timeout_ns);
+  field("start_period_ns", part.start_period_ns);
+  field("retries", part.retries);
+  field("on_failure", part.on_failure);
+  field("startup_command", part.startup_command);
+  field("startup_shell", part.startup_shell);
+  field("startup_interval_ns", part.startup_interval_ns);
+  field("startup_timeout_ns", part.startup_timeout_ns);
+  field("startup_retries", part.startup_retries);
+  field("startup_success", part.startup_success);
 }
 
-Result<SecretUse> ParseSecretUse(const Json& json, std::string_view where) {
-  SecretUse use;
-  use.name = TRY(StringMember(json, "name", where));
-  use.id = TRY(StringMember(json, "id", where));
-  use.as_env = TRY(BoolMember(json, "as_env", where));
-  use.target = TRY(StringMember(json, "target", where));
-  use.uid = static_cast<uint32_t>(TRY(UintMember(json, "uid", where, UINT32_MAX)));
-  use.gid = static_cast<uint32_t>(TRY(UintMember(json, "gid", where, UINT32_MAX)));
-  use.mode = static_cast<uint32_t>(TRY(UintMember(json, "mode", where, 07777)));
-  return use;
+void Fields(auto& field, auto& part, const HealthResult*) {
+  field("start_ns", part.start_ns);
+  field("end_ns", part.end_ns);
+  field("exit_code", part.exit_code, AnySign());  // -1: it took too long
+  field("output", part.output);
+}
+
+void Fields(auto& field, auto& part, const HealthState*) {
+  field("status", part.status);
+  field("failing", part.failing);
+  field("log", part.log);
+}
+
+void Fields(auto& field, auto& part, const VolumeUse*) {
+  field("name", part.name);
+  field("destination", part.destination);
+  field("anonymous", part.anonymous);
+  field("options", part.options);
+}
+
+void Fields(auto& field, auto& part, const ImageUse*) {
+  field("name", part.name);
+  field("destination", part.destination);
+  field("image_id", part.image_id);
+  field("chain", part.chain);
+  field("diff_ids", part.diff_ids);
+}
+
+void Fields(auto& field, auto& part, const SecretUse*) {
+  field("name", part.name);
+  field("id", part.id);
+  field("as_env", part.as_env);
+  field("target", part.target);
+  field("uid", part.uid);
+  field("gid", part.gid);
+  field("mode", part.mode, 07777);
 }
 
 template <typename Part>
-Result<std::vector<Part>> PartsMember(const Json& object, const char* name, std::string_view where,
-                                      Result<Part> (*parse)(const Json&, std::string_view)) {
+Json PartToJson(const Part& part) {
+  Writer writer;
+  Fields(writer, part, &part);
+  return writer.Take();
+}
+
+template <typename Part>
+Json PartsToJson(const std::vector<Part>& parts) {
+  Json array = Json::array();
+  for (const Part& part : parts) array.push_back(PartToJson(part));
+  return array;
+}
+
+template <typename Part>
+Result<Part> ParsePart(const Json& json, std::string_view where) {
+  Part part;
+  Reader reader(json, where);
+  Fields(reader, part, &part);
+  TRY(reader.Take());
+  return part;
+}
+
+template <typename Part>
+Result<std::vector<Part>> PartsMember(const Json& object, const char* name, std::string_view where) {
   std::vector<Part> parts;
   const Json* array = TRY(ArrayMember(object, name, where));
   if (array == nullptr) return parts;
+  const std::string inside = Inside(where, name);
   for (const Json& entry : *array) {
-    if (!entry.is_object()) return Fail(Code::kInvalid, Inside(where, name) + ": not an array of objects");
-    parts.push_back(TRY(parse(entry, Inside(where, name))));
+    if (!entry.is_object()) return Fail(Code::kInvalid, inside + ": not an array of objects");
+    parts.push_back(TRY(ParsePart<Part>(entry, inside)));
   }
   return parts;
+}
+
+template <typename Part>
+Result<std::optional<Part>> PartMember(const Json& object, const char* name, std::string_view where) {
+  const Json* json = TRY(ObjectMember(object, name, where));
+  if (json == nullptr) return std::optional<Part>();
+  return std::optional<Part>(TRY(ParsePart<Part>(*json, Inside(where, name))));
 }
 
 }  // namespace
@@ -66,114 +197,44 @@ Result<int> SmallIntMember(const Json& object, const char* name, std::string_vie
   return value;
 }
 
-Json ToJson(const LogConfig& c) {
-  return {{"driver", c.driver},
-          {"path", c.path},
-          {"tag", c.tag},
-          {"max_size", c.max_size},
-          {"max_file", c.max_file}};
+Json ToJson(const LogConfig& config) {
+  return PartToJson(config);
+}
+Json ToJson(const HealthConfig& config) {
+  return PartToJson(config);
+}
+Json ToJson(const HealthState& state) {
+  return PartToJson(state);
+}
+Json ToJson(const std::vector<VolumeUse>& volumes) {
+  return PartsToJson(volumes);
+}
+Json ToJson(const std::vector<ImageUse>& images) {
+  return PartsToJson(images);
+}
+Json ToJson(const std::vector<SecretUse>& secrets) {
+  return PartsToJson(secrets);
 }
 
 Result<LogConfig> LogMember(const Json& object, const char* name, std::string_view where) {
-  LogConfig config;
-  const Json* json = TRY(ObjectMember(object, name, where));
-  if (json == nullptr) return config;
-  const std::string inside = Inside(where, name);
-  config.driver = TRY(StringMember(*json, "driver", inside));
-  config.path = TRY(StringMember(*json, "path", inside));
-  config.tag = TRY(StringMember(*json, "tag", inside));
-  config.max_size = TRY(UintMember(*json, "max_size", inside, UINT64_MAX));
-  config.max_file = TRY(SmallIntMember(*json, "max_file", inside));
-  return config;
+  return TRY(PartMember<LogConfig>(object, name, where)).value_or(LogConfig());
 }
-
-Json ToJson(const HealthConfig& c) {
-  return {{"command", c.command},
-          {"shell", c.shell},
-          {"interval_ns", c.interval_ns},
-          {"timeout_ns", c.timeout_ns},
-          {"start_period_ns", c.start_period_ns},
-          {"retries", c.retries},
-          {"on_failure", c.on_failure},
-          {"startup_command", c.startup_command},
-          {"startup_shell", c.startup_shell},
-          {"startup_interval_ns", c.startup_interval_ns},
-          {"startup_timeout_ns", c.startup_timeout_ns},
-          {"startup_retries", c.startup_retries},
-          {"startup_success", c.startup_success}};
-}
-
 Result<std::optional<HealthConfig>> HealthMember(const Json& object, const char* name,
                                                  std::string_view where) {
-  const Json* json = TRY(ObjectMember(object, name, where));
-  if (json == nullptr) return std::optional<HealthConfig>();
-  const std::string inside = Inside(where, name);
-  HealthConfig c;
-  c.command = TRY(StringsMember(*json, "command", inside));
-  c.shell = TRY(BoolMember(*json, "shell", inside));
-  c.interval_ns = TRY(IntMember(*json, "interval_ns", inside));
-  c.timeout_ns = TRY(IntMember(*json, "timeout_ns", inside));
-  c.start_period_ns = TRY(IntMember(*json, "start_period_ns", inside));
-  c.retries = TRY(SmallIntMember(*json, "retries", inside));
-  c.on_failure = TRY(StringMember(*json, "on_failure", inside));
-  c.startup_command = TRY(StringsMember(*json, "startup_command", inside));
-  c.startup_shell = TRY(BoolMember(*json, "startup_shell", inside));
-  c.startup_interval_ns = TRY(IntMember(*json, "startup_interval_ns", inside));
-  c.startup_timeout_ns = TRY(IntMember(*json, "startup_timeout_ns", inside));
-  c.startup_retries = TRY(SmallIntMember(*json, "startup_retries", inside));
-  c.startup_success = TRY(SmallIntMember(*json, "startup_success", inside));
-  return std::optional<HealthConfig>(std::move(c));
+  return PartMember<HealthConfig>(object, name, where);
 }
-
-Json ToJson(const HealthState& s) {
-  Json log = Json::array();
-  for (const HealthResult& r : s.log)
-    log.push_back(
-        {{"start_ns", r.start_ns}, {"end_ns", r.end_ns}, {"exit_code", r.exit_code}, {"output", r.output}});
-  return {{"status", s.status}, {"failing", s.failing}, {"log", std::move(log)}};
-}
-
 Result<std::optional<HealthState>> HealthStateMember(const Json& object, const char* name,
                                                      std::string_view where) {
-  const Json* json = TRY(ObjectMember(object, name, where));
-  if (json == nullptr) return std::optional<HealthState>();
-  const std::string inside = Inside(where, name);
-  HealthState state;
-  state.status = TRY(StringMember(*json, "status", inside));
-  state.failing = TRY(SmallIntMember(*json, "failing", inside));
-  state.log = TRY(PartsMember<HealthResult>(*json, "log", inside, ParseHealthResult));
-  return std::optional<HealthState>(std::move(state));
+  return PartMember<HealthState>(object, name, where);
 }
-
-Json ToJson(const std::vector<VolumeUse>& volumes) {
-  Json array = Json::array();
-  for (const VolumeUse& use : volumes)
-    array.push_back({{"name", use.name},
-                     {"destination", use.destination},
-                     {"anonymous", use.anonymous},
-                     {"options", use.options}});
-  return array;
-}
-
-Json ToJson(const std::vector<SecretUse>& secrets) {
-  Json array = Json::array();
-  for (const SecretUse& use : secrets)
-    array.push_back({{"name", use.name},
-                     {"id", use.id},
-                     {"as_env", use.as_env},
-                     {"target", use.target},
-                     {"uid", use.uid},
-                     {"gid", use.gid},
-                     {"mode", use.mode}});
-  return array;
-}
-
 Result<std::vector<VolumeUse>> VolumesMember(const Json& object, const char* name, std::string_view where) {
-  return PartsMember<VolumeUse>(object, name, where, ParseVolumeUse);
+  return PartsMember<VolumeUse>(object, name, where);
 }
-
+Result<std::vector<ImageUse>> ImagesMember(const Json& object, const char* name, std::string_view where) {
+  return PartsMember<ImageUse>(object, name, where);
+}
 Result<std::vector<SecretUse>> SecretsMember(const Json& object, const char* name, std::string_view where) {
-  return PartsMember<SecretUse>(object, name, where, ParseSecretUse);
+  return PartsMember<SecretUse>(object, name, where);
 }
 
 }  // namespace wolffia

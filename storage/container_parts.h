@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/oci/digest.h"
+
 namespace wolffia {
 
 struct LogConfig {
@@ -47,6 +49,14 @@ struct VolumeUse {
   bool anonymous = false;
   std::vector<std::string> options;
   bool operator==(const VolumeUse&) const = default;
+};
+
+// --mount type=image: the layers are the ones that the name meant when the container was made.
+struct ImageUse {
+  std::string name, destination;
+  Digest image_id, chain;
+  std::vector<Digest> diff_ids;
+  bool operator==(const ImageUse&) const = default;
 };
 
 struct SecretUse {

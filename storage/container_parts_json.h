@@ -15,6 +15,7 @@ Json ToJson(const LogConfig& config);
 Json ToJson(const HealthConfig& config);
 Json ToJson(const HealthState& state);
 Json ToJson(const std::vector<VolumeUse>& volumes);
+Json ToJson(const std::vector<ImageUse>& images);
 Json ToJson(const std::vector<SecretUse>& secrets);
 
 // Defaults, or nothing, where the member is missing.
@@ -24,6 +25,7 @@ Result<std::optional<HealthConfig>> HealthMember(const Json& object, const char*
 Result<std::optional<HealthState>> HealthStateMember(const Json& object, const char* name,
                                                      std::string_view where);
 Result<std::vector<VolumeUse>> VolumesMember(const Json& object, const char* name, std::string_view where);
+Result<std::vector<ImageUse>> ImagesMember(const Json& object, const char* name, std::string_view where);
 Result<std::vector<SecretUse>> SecretsMember(const Json& object, const char* name, std::string_view where);
 
 }  // namespace wolffia

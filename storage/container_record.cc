@@ -28,9 +28,12 @@ Result<> ReadLifecycle(const Json& document, std::string_view where, ContainerRe
   r.create_command = TRY(StringsMember(document, "create_command", where));
   r.ports = TRY(StringsMember(document, "ports", where));
   r.mounts = TRY(StringsMember(document, "mounts", where));
+  r.id_file = TRY(StringMember(document, "id_file", where));
+  r.passwd = !TRY(BoolMember(document, "no_passwd", where));
   r.log = TRY(LogMember(document, "log", where));
   r.health = TRY(HealthMember(document, "health", where));
   r.volumes = TRY(VolumesMember(document, "volumes", where));
+  r.images = TRY(ImagesMember(document, "images", where));
   r.secrets = TRY(SecretsMember(document, "secrets", where));
   r.network_config = TRY(NetworkConfigMember(document, "network_config", r.network, where));
   return {};
@@ -67,6 +70,7 @@ std::string SerializeContainer(const ContainerRecord& r) {
                  {"chain", DigestText(r.chain)},
                  {"diff_ids", ToJson(r.diff_ids)},
                  {"command", r.command},
+                 {"entrypoint", r.entrypoint},
                  {"upper", r.upper},
                  {"size", r.size},
                  {"inodes", r.inodes},
@@ -90,6 +94,7 @@ std::string SerializeContainer(const ContainerRecord& r) {
                  {"restart_retries", r.restart_retries},
                  {"log", ToJson(r.log)},
                  {"volumes", ToJson(r.volumes)},
+                 {"images", ToJson(r.images)},
                  {"secrets", ToJson(r.secrets)},
                  {"pid_file", r.pid_file},
                  {"monitor_pid_file", r.monitor_pid_file},
@@ -99,6 +104,8 @@ std::string SerializeContainer(const ContainerRecord& r) {
                  {"create_command", r.create_command},
                  {"ports", r.ports},
                  {"mounts", r.mounts},
+                 {"id_file", r.id_file},
+                 {"no_passwd", !r.passwd},
                  {"network_config", ToJson(r.network_config)}};
   if (r.health) record["health"] = ToJson(*r.health);
   return DumpNonEmpty(std::move(record));
@@ -114,6 +121,7 @@ Result<ContainerRecord> ParseContainer(std::string_view json, std::string_view w
   r.chain = TRY(DigestMember(document, "chain", where));
   r.diff_ids = TRY(DigestsMember(document, "diff_ids", where));
   r.command = TRY(StringsMember(document, "command", where));
+  r.entrypoint = TRY(StringsMember(document, "entrypoint", where));
   r.upper = TRY(StringMember(document, "upper", where));
   r.size = TRY(UintMember(document, "size", where, UINT64_MAX));
   r.inodes = TRY(UintMember(document, "inodes", where, UINT64_MAX));

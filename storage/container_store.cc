@@ -52,16 +52,24 @@ Result<> WriteAndClaim(const Store& store, const Staging& staging, ContainerReco
   }
 }
 
-// The staged record pins the image (live_content.h): from here on what is there stays there.
-Result<> CheckImage(const Store& store, const ContainerRecord& record) {
+Result<> CheckImage(const Store& store, const Digest& image_id, const Digest& chain,
+                    const std::vector<Digest>& diff_ids) {
   std::vector<std::string> needed;
-  if (!record.image_id.empty()) needed.push_back(Store::BlobPath(record.image_id));
-  for (const Digest& diff_id : record.diff_ids) needed.push_back(Store::BlobPath(diff_id));
+  if (!image_id.empty()) needed.push_back(Store::BlobPath(image_id));
+  for (const Digest& diff_id : diff_ids) needed.push_back(Store::BlobPath(diff_id));
   for (const std::string& path : needed)
     if (!ContentExists(store, path))
       return Fail(Code::kNotFound, "the image of the container is not complete any more: " + path +
                                        " is missing; pull it again");
-  if (!record.chain.empty()) (void)ContentExists(store, Store::ChainIndexPath(record.chain));
+  if (!chain.empty()) (void)ContentExists(store, Store::ChainIndexPath(chain));
+  return {};
+}
+
+// The staged record pins its images (live_content.h): from here on what is there stays there.
+Result<> CheckImages(const Store& store, const ContainerRecord& record) {
+  TRY(CheckImage(store, record.image_id, record.chain, record.diff_ids));
+  for (const ImageUse& use : record.images)
+    TRY_WITH(CheckImage(store, use.image_id, use.chain, use.diff_ids), "mount of the image " + use.name);
   return {};
 }
 
@@ -232,7 +240,7 @@ Result<NewContainer> ContainerStore::Create(ContainerRecord record, const Runtim
     TRY(WriteAndClaim(store_, staging, &record));
     Fd directory = TRY(OpenDirectory(staging.dirfd(), "container"));
     FileLock lock = TRY(FillDirectory(directory.get(), spec, files));
-    TRY(CheckImage(store_, record));
+    TRY(CheckImages(store_, record));
     if (record.auto_remove && starts_now) TRY(MarkForRemoval(store_, record.id));
     if (durable) TRY(SyncDirectory(directory.get(), files));
     TRY(RenameAt(staging.dirfd(), "container", store_.root(), PathOf(record.id), RENAME_NOREPLACE));

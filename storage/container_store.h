@@ -33,12 +33,13 @@ struct ContainerRecord {  // config.json; changed by container_edit.h only
   std::string image_name;
   Digest image_id, chain;
   std::vector<Digest> diff_ids;
-  std::vector<std::string> command;  // as run: entrypoint and arguments
-  std::string upper = "kernel";      // driver chosen at create: "kernel" or "fuse"
-  uint64_t size = 0, inodes = 0;     // limits of the upper; 0: none
-  bool memory = false;               // the upper lies in a tmpfs and ends with the container
-  bool interactive = false;          // it gets standard input when it is started in the foreground
-  std::string rootfs;                // --rootfs: a host directory; then image fields are empty
+  std::vector<std::string> command;     // as run: entrypoint and arguments
+  std::vector<std::string> entrypoint;  // what the command begins with, of a flag or of the image
+  std::string upper = "kernel";         // driver chosen at create: "kernel" or "fuse"
+  uint64_t size = 0, inodes = 0;        // limits of the upper; 0: none
+  bool memory = false;                  // the upper lies in a tmpfs and ends with the container
+  bool interactive = false;             // it gets standard input when it is started in the foreground
+  std::string rootfs;                   // --rootfs: a host directory; then image fields are empty
   bool auto_remove = false;
   std::string network = "none", userns, platform;  // the network's mode, as people see it
   NetworkConfig network_config;
@@ -55,12 +56,15 @@ struct ContainerRecord {  // config.json; changed by container_edit.h only
   LogConfig log;
   std::optional<HealthConfig> health;
   std::vector<VolumeUse> volumes;
+  std::vector<ImageUse> images;              // mounted: number n is served at images/<n>
   std::vector<SecretUse> secrets;            // data in containers/<id>/secrets/
   std::string pid_file, monitor_pid_file;    // --pidfile, --conmon-pidfile
   std::string pid_mode, ipc_mode, uts_mode;  // "" private, "host", "container:<full id>"
   std::vector<std::string> create_command;   // argv; never values of secrets
   std::vector<std::string> ports;            // EXPOSE
   std::vector<std::string> mounts;           // where the user's mounts and volumes are, inside
+  std::string id_file;                       // --cidfile, as typed
+  bool passwd = true;                        // a user without an entry got one
 };
 
 struct StartedRecord {           // started.json, by the monitor

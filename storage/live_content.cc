@@ -36,6 +36,10 @@ Result<> AddContainer(const Store& store, const std::string& directory, LiveCont
   if (!TRY(Usable(record))) return {};
   AddDigest(&live->blobs, record->image_id);
   AddLayers(live, record->chain, record->diff_ids);
+  for (const ImageUse& use : record->images) {
+    AddDigest(&live->blobs, use.image_id);
+    AddLayers(live, use.chain, use.diff_ids);
+  }
   return {};
 }
 

@@ -150,6 +150,12 @@ Result<> StoreCheck::CheckContainers() {
     User user{path, "container " + record->name, {}, record->chain, record->diff_ids};
     if (!record->image_id.empty()) user.needs.emplace_back("configuration", record->image_id);
     users_.push_back(std::move(user));
+    for (const ImageUse& use : record->images)
+      users_.push_back({path,
+                        "image " + use.name + " of container " + record->name,
+                        {{"configuration", use.image_id}},
+                        use.chain,
+                        use.diff_ids});
     for (const VolumeUse& use : record->volumes)
       if (!ExistsAt(store_.root(), VolumeStore::PathOf(use.name) + "/data"))
         Found(path, "missing volume " + use.name + " of container " + record->name, true);

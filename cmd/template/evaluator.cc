@@ -7,6 +7,9 @@
 namespace wolffia {
 namespace {
 
+// Templates are written with the names of podman's Go structures, where those differ from the documents'.
+constexpr std::pair<const char*, const char*> kGoNames[] = {{"ID", "Id"}, {"SdNotifyMode", "sdNotifyMode"}};
+
 using Item = TemplateItem;
 
 class Evaluator {
@@ -227,6 +230,8 @@ class Evaluator {
       if (member != item.value->end())
         return Item{std::shared_ptr<const Value>(item.value, &*member), options_.maps.contains(name)};
       if (item.is_map) return Item{};
+      for (const auto& [go, json] : kGoNames)
+        if (name == go && item.value->contains(json)) return Field(item, json, position);
     }
     return Wrong(position, "at <." + name + ">: can't evaluate field " + name + FieldsOf(item));
   }

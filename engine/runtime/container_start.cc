@@ -22,6 +22,7 @@ struct Prepared {
   RuntimeSpec spec;
   HostFacts host;
   std::shared_ptr<const Lower> lower;  // of a layered root
+  std::vector<std::shared_ptr<const Lower>> images;
   LaunchPlan plan;
   std::optional<JoinedContainer> joined;  // named by the plan
 };
@@ -93,6 +94,12 @@ Result<Prepared> ReadAndPlan(const Context& context, const Store& store, const C
     root.root_gid = view.Gid(top.gid);
     TRY(ReadUpper(container.record, root));
   }
+  for (const ImageUse& use : container.record.images) {
+    Lower lower = TRY_WITH(ImageStore(store).OpenLower(use.chain, use.diff_ids, IndexCheck::kBounds),
+                           "mount of the image " + use.name);
+    p.images.push_back(std::make_shared<const Lower>(std::move(lower)));
+    TRY(MakeDirectories(root.container_dir + "/" + ImagePlace(root.images++)));
+  }
   LaunchOptions options{.stdin_open = setup.stdin_open};
   options.rows = setup.size.rows;
   options.columns = setup.size.columns;
@@ -160,6 +167,8 @@ Result<std::unique_ptr<RunningContainer>> RunningContainer::Prepare(const Contex
     TRY(running->network_->Begin(running->user_namespace_.get(), launcher.TakeNetNamespace(),
                                  MapsRoot(plan.maps)));
   if (layered) TRY(running->server_.Serve(TRY(launcher.AwaitFuse())));
+  for (auto& image : p.images)
+    TRY(running->server_.ServeImage(std::move(image), TRY(launcher.AwaitFuse()).fuse));
   if (setup.mode != StartMode::kRootOnly) {
     TRY(WriteStarted(context, store, container.record.id, launcher.child().pid(), setup.restarts));
     TRY(WritePidFiles(container.record, launcher.child().pid(), getpid()));

@@ -283,4 +283,17 @@ Result<MappedIds> BuildIdMaps(const UsernsRequest& request, const SubordinateIds
   return mapped;
 }
 
+Result<> CheckMapsHaveUser(const IdMaps& maps, HostUid uid, HostGid gid) {
+  auto has = [](const std::vector<SpecIdMapping>& map, uint32_t id) {
+    return std::ranges::any_of(
+        map, [&](const SpecIdMapping& m) { return id >= m.host_id && id - m.host_id < m.size; });
+  };
+  const auto own_uid = static_cast<uint32_t>(uid), own_gid = static_cast<uint32_t>(gid);
+  if (has(maps.uids, own_uid) && has(maps.gids, own_gid)) return {};
+  return Fail(Code::kUnsupported, "the id maps leave out the user who starts the container (uid " +
+                                      std::to_string(own_uid) + ", gid " + std::to_string(own_gid) +
+                                      "); add a mapping of the id 0 of your own map, for example "
+                                      "--uidmap 65536:0:1 --gidmap 65536:0:1");
+}
+
 }  // namespace wolffia

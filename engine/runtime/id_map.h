@@ -1,5 +1,5 @@
-// IdMaps: which ids of the host a container's user namespace maps (user_namespaces(7)), and how a request becomes one.
-// Pure: what the host has comes in as SubordinateIds.
+// IdMaps: which ids of the host a container's user namespace maps (user_namespaces(7)), and how a request
+// becomes one. Pure: what the host has comes in as SubordinateIds.
 #pragma once
 
 #include <cstdint>
@@ -25,32 +25,39 @@ struct SubordinateRange {
 struct SubordinateIds {
   std::vector<SubordinateRange> uids, gids;
 };
-// Reads the lines of `user` (name or number) from the text of /etc/subuid. Malformed lines are skipped, as newuidmap does.
+// Reads the lines of `user` (name or number) from the text of /etc/subuid. Malformed lines are skipped, as
+// newuidmap does.
 std::vector<SubordinateRange> ParseSubordinate(std::string_view text, std::string_view user, uint32_t uid);
 
 struct IdMaps {
   std::vector<SpecIdMapping> uids, gids;  // container_id ascending
-  bool single = false;  // one id: written without the helpers, setgroups denied
-  IdView View() const;  // what a lower shows in this namespace
+  bool single = false;                    // one id: written without the helpers, setgroups denied
+  IdView View() const;                    // what a lower shows in this namespace
   std::optional<uint32_t> HostOfUid(uint32_t container_uid) const;
   bool operator==(const IdMaps&) const = default;
 };
 
 struct UsernsRequest {
-  std::string mode;                   // "", "host", "keep-id", "keep-id:uid=1000,gid=1000", "nomap", "private"
-  std::vector<std::string> uid_maps;  // --uidmap CONTAINER:FROM:AMOUNT, FROM counted in the user's own map (0 = the
-                                      // user, 1.. = the subordinate ids in order), as rootless podman does
+  std::string mode;  // "", "host", "keep-id", "keep-id:uid=1000,gid=1000", "nomap", "private"
+  std::vector<std::string>
+      uid_maps;  // --uidmap CONTAINER:FROM:AMOUNT, FROM counted in the user's own map (0 = the
+                 // user, 1.. = the subordinate ids in order), as rootless podman does
   std::vector<std::string> gid_maps;
 };
 
 struct MappedIds {
   IdMaps maps;
-  bool keep_id = false;           // the process's default user is the host user
+  bool keep_id = false;                 // the process's default user is the host user
   uint32_t keep_uid = 0, keep_gid = 0;  // that user inside
 };
-// kInvalid for a malformed or overlapping request; kUnsupported (with the remedy: usermod --add-subuids, or the
-// administrator's file) where it needs ids that the user does not have. Without subordinate ids the default and keep-id
-// give the single-id map; the caller says so in one line.
-Result<MappedIds> BuildIdMaps(const UsernsRequest& request, const SubordinateIds& have, HostUid uid, HostGid gid);
+// kInvalid for a malformed or overlapping request; kUnsupported (with the remedy: usermod --add-subuids, or
+// the administrator's file) where it needs ids that the user does not have. Without subordinate ids the
+// default and keep-id give the single-id map; the caller says so in one line.
+Result<MappedIds> BuildIdMaps(const UsernsRequest& request, const SubordinateIds& have, HostUid uid,
+                              HostGid gid);
+
+// kUnsupported unless the user is mapped: a container's directory and new volumes belong to the user, and in
+// a namespace that does not know the user nobody could write there.
+Result<> CheckMapsHaveUser(const IdMaps& maps, HostUid uid, HostGid gid);
 
 }  // namespace wolffia

@@ -53,8 +53,7 @@ Result<IdMapWriter> IdMapWriter::Start(pid_t pid, const IdMaps& maps, const Host
     return Fail(Code::kUnsupported,
                 "newuidmap and newgidmap are not installed, and without them a container has one id only; "
                 "install the "
-                "package uidmap (shadow-utils on Fedora), or run with --userns=nomap or --uidmap 0:0:1 "
-                "--gidmap 0:0:1");
+                "package uidmap (shadow-utils on Fedora), or run with --uidmap 0:0:1 --gidmap 0:0:1");
   Fd null = TRY(Open("/dev/null", O_RDWR));
   for (bool uid : {true, false}) {
     Pipe words = TRY(MakePipe());

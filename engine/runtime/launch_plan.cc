@@ -44,24 +44,13 @@ std::optional<uint32_t> HostOf(const std::vector<SpecIdMapping>& map, uint32_t i
   return std::nullopt;
 }
 
-bool IsMappedHost(const std::vector<SpecIdMapping>& map, uint32_t host_id) {
-  return std::ranges::any_of(
-      map, [&](const SpecIdMapping& m) { return host_id >= m.host_id && host_id - m.host_id < m.size; });
-}
-
 Result<IdMaps> MapsOf(const RuntimeSpec& spec, const HostFacts& host) {
   IdMaps maps{spec.uid_mappings, spec.gid_mappings, false};
   if (maps.uids.empty() || maps.gids.empty())
     return Fail(Code::kInvalid, "the spec has a user namespace without uidMappings and gidMappings");
   auto host_uid = static_cast<uint32_t>(host.uid);
   auto host_gid = static_cast<uint32_t>(host.gid);
-  // The container's directory belongs to the user: in a namespace that does not know the user, nobody could
-  // write there.
-  if (!IsMappedHost(maps.uids, host_uid) || !IsMappedHost(maps.gids, host_gid))
-    return Fail(Code::kUnsupported, "the id maps leave out the user who starts the container (uid " +
-                                        std::to_string(host_uid) + ", gid " + std::to_string(host_gid) +
-                                        "); add a mapping of the id 0 of your own map, for example "
-                                        "--uidmap 65536:0:1 --gidmap 65536:0:1");
+  TRY(CheckMapsHaveUser(maps, host.uid, host.gid));
   auto is_own = [](const std::vector<SpecIdMapping>& map, uint32_t id) {
     return map.size() == 1 && map[0].size == 1 && map[0].host_id == id;
   };
@@ -163,12 +152,16 @@ class Builder {
         options += ",nr_inodes=" + std::to_string(root_.memory->inodes + kOwnInodes);
       Add(step::MountMemory{"work", std::move(options), root_.fuse_upper});
     }
+    Fuse(root_.fuse_upper ? "merged" : "lower", !root_.fuse_upper, memory && root_.fuse_upper);
+  }
+
+  void Fuse(std::string target, bool read_only, bool with_memory) {
     Add(step::OpenFuse{});
     uint32_t uid = HostOf(plan_.maps.uids, 0) ? 0 : plan_.maps.uids[0].container_id;
     uint32_t gid = HostOf(plan_.maps.gids, 0) ? 0 : plan_.maps.gids[0].container_id;
     std::string options = FuseMountOptions(kFuseFd, uid, gid);
-    Add(step::MountFuse{root_.fuse_upper ? "merged" : "lower", std::move(options), !root_.fuse_upper});
-    Add(step::SendFuse{memory && root_.fuse_upper});
+    Add(step::MountFuse{std::move(target), std::move(options), read_only});
+    Add(step::SendFuse{with_memory});
   }
 
   // The monitor serves the layers while the child opens what it will bind.
@@ -178,6 +171,7 @@ class Builder {
     } else {
       Add(step::OpenSource{spec_.root_path, 0, true, 0, 0, false});
     }
+    for (size_t n = 0; n < root_.images; n++) Fuse(ImagePlace(n), true, false);
     Append(std::move(mounts.sources));
     if (Has(CLONE_NEWUTS) && !spec_.hostname.empty()) Add(step::SetHostname{spec_.hostname});
     if (Has(CLONE_NEWNET)) Add(step::RaiseLoopback{});

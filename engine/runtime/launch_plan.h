@@ -30,6 +30,7 @@ struct RootSource {
   // before its first mount.
   bool fresh_upper = true;
   uint32_t root_mode = 0755, root_uid = 0, root_gid = 0;
+  size_t images = 0;            // further ones that are mounted: images/<n> of the directory
   bool volatile_upper = false;  // the container is removed when it ends: overlayfs need not sync
 };
 
@@ -38,6 +39,11 @@ struct JoinTarget {
   int pidfd = -1;      // of that container's first process
   uint64_t flags = 0;  // CLONE_NEW*
 };
+
+// Of --mount type=image: relative to the container's directory.
+inline std::string ImagePlace(size_t n) {
+  return "images/" + std::to_string(n);
+}
 
 struct LaunchPlan {
   uint64_t clone_flags = 0;

@@ -170,6 +170,22 @@ Result<bool> TakeVolumeKey(std::string_view key, std::string_view value, const F
   return true;
 }
 
+// What is written there is not kept, as with podman: a start finds the image again.
+Result<> TakeImageKey(std::string_view key, std::string_view value, const Flag& flag, MountRequest& mount) {
+  if (key == "source" || key == "src") {
+    mount.name = value;
+  } else if (key == "rw" || key == "readwrite" || key == "ro" || key == "readonly") {
+    const bool yes = TRY(ParseBool(value, flag)), write = key == "rw" || key == "readwrite";
+    mount.overlay = yes == write;
+    mount.read_only = !mount.overlay;
+  } else if (key == "subpath") {
+    return flag.Wrong("a part of an image cannot be mounted: leave subpath out", Code::kUnsupported);
+  } else {
+    return flag.Wrong("unknown mount option \"" + std::string(key) + "\"");
+  }
+  return {};
+}
+
 Result<bool> TakeTmpfsKey(std::string_view key, std::string_view value, const Flag& flag,
                           MountRequest& mount) {
   if (key == "tmpfs-size") {
@@ -190,6 +206,7 @@ Result<> TakeKey(std::string_view field, std::string_view working_directory, con
   std::string_view value = equals == std::string_view::npos ? std::string_view() : field.substr(equals + 1);
   if (key == "type") return {};
   if (key == "destination" || key == "dst" || key == "target") return SetDestination(value, flag, mount);
+  if (mount.type == "image") return TakeImageKey(key, value, flag, mount);
   if (key == "readonly" || key == "ro" || key == "rw") {
     bool yes = TRY(ParseBool(value, flag));
     mount.read_only = key == "rw" ? !yes : yes;
@@ -246,12 +263,15 @@ Result<MountRequest> ParseMountFlag(std::string_view text, std::string_view work
   MountRequest mount{.type = "volume"};
   for (const std::string& field : *fields)
     if (field.starts_with("type=")) mount.type = field.substr(5);
-  if (mount.type == "image" || mount.type == "glob" || mount.type == "devpts" || mount.type == "ramfs")
-    return flag.Wrong("type " + mount.type + " is not supported (bind, volume and tmpfs are)",
+  if (mount.type == "glob" || mount.type == "devpts" || mount.type == "ramfs")
+    return flag.Wrong("type " + mount.type + " is not supported (bind, volume, tmpfs and image are)",
                       Code::kUnsupported);
-  if (mount.type != "bind" && mount.type != "tmpfs" && mount.type != "volume")
+  if (mount.type != "bind" && mount.type != "tmpfs" && mount.type != "volume" && mount.type != "image")
     return flag.Wrong("invalid filesystem type \"" + mount.type + "\"");
+  mount.read_only = mount.type == "image";
   for (const std::string& field : *fields) TRY(TakeKey(field, working_directory, flag, mount));
+  if (mount.type == "image" && (mount.destination.empty() || mount.name.empty()))
+    return flag.Wrong("must set source and destination for image volume");
   if (mount.destination.empty()) return flag.Wrong("must set volume destination");
   if (mount.type == "bind" && mount.source.empty()) mount.source = mount.destination;
   return mount;

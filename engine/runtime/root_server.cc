@@ -67,7 +67,14 @@ Result<> RootServer::Serve(Launcher::Served descriptors) {
   return {};
 }
 
+Result<> RootServer::ServeImage(std::shared_ptr<const Lower> lower, Fd fuse) {
+  image_servers_.push_back(TRY(LowerServer::Start(std::move(lower), ids_, std::move(fuse), nullptr)));
+  return {};
+}
+
 void RootServer::FollowClients(Fd proc) {
+  for (auto& server : image_servers_)
+    if (auto copy = proc.Duplicate()) server->FollowClients(std::move(*copy));
   if (lower_server_ != nullptr) lower_server_->FollowClients(std::move(proc));
   if (overlay_server_ != nullptr) overlay_server_->FollowClients(std::move(proc));
 }

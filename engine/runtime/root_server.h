@@ -1,9 +1,10 @@
 // RootServer: who serves a container's root over FUSE, in the monitor: with a kernel upper the image's layers
 // alone; with a FUSE upper the whole tree, whose writes go to the container's directory (upper/, work/) or to
-// a tmpfs of the container's own.
+// a tmpfs of the container's own. And of each image that is mounted in the root.
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "engine/base/context.h"
 #include "engine/runtime/launcher.h"
@@ -23,6 +24,7 @@ class RootServer {
   // counters, and an upper on the disk, with what a crash left there put right.
   Result<> Prepare(const Context& context, const Store& store, const ContainerRecord& record);
   Result<> Serve(Launcher::Served descriptors);
+  Result<> ServeImage(std::shared_ptr<const Lower> lower, Fd fuse);  // that is mounted somewhere in the root
   void FollowClients(Fd proc);  // of the container, if it has one (client_follower.h)
   // The container has ended. Nobody writes to its upper afterwards.
   void Stop();
@@ -39,6 +41,7 @@ class RootServer {
   FuseCounts* counts_ = nullptr;
   std::unique_ptr<LowerServer> lower_server_;
   std::unique_ptr<OverlayServer> overlay_server_;
+  std::vector<std::unique_ptr<LowerServer>> image_servers_;
 };
 
 }  // namespace wolffia

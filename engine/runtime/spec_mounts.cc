@@ -96,8 +96,8 @@ std::vector<std::string> Hardened(const MountRequest& request) {
 
 Result<SpecMount> Asked(const MountRequest& request) {
   SpecMount mount{request.destination, request.type, request.source, {}};
-  if (request.type == "bind" || request.type == "volume") {
-    struct stat st;  // a volume is made later
+  if (request.type != "tmpfs") {
+    struct stat st;  // a volume is made later, and an image is served at the start
     if (request.type == "bind" && stat(request.source.c_str(), &st) < 0) {
       if (errno == ENOENT || errno == ENOTDIR)
         return Fail(Code::kNotFound, "statfs " + request.source + ": no such file or directory", errno);

@@ -21,6 +21,7 @@ struct MountInputs {
 };
 
 inline constexpr const char* kInitInside = "/dev/wolffia-init";
+inline constexpr int kInitWords = 2;  // it and "--" come before the command
 
 // A mount that was asked for replaces ours at the same place. kInvalid "duplicate mount destination" for two
 // at one place; kNotFound for a bind whose source is missing.

@@ -224,6 +224,7 @@ ContainerDetails Everything() {
   d.status = Status("web", kRunning, Phase::kRunning);
   ContainerRecord& r = d.status.record;
   r.command = {"/entry", "httpd", "-f"};
+  r.entrypoint = {"/entry"};
   r.labels = {{"tier", "front"}};
   r.annotations = {{"note", "1"}};
   r.tty = r.interactive = r.detached = true;
@@ -248,7 +249,6 @@ ContainerDetails Everything() {
   d.mounts = {{"/data", "bind", "/s/volumes/data/data", {"rbind", "rw"}},
               {"/etc/conf", "bind", "/home/u/conf", {"rbind", "ro", "rslave"}},
               {"/scratch", "tmpfs", "tmpfs", {"size=1m"}}};
-  d.image.entrypoint = {"/entry"};
   d.image.volumes = {"/data"};
   d.image_digest = "sha256:" + std::string(64, '6');
   d.directory = "/s/containers/" + r.id;

@@ -149,6 +149,18 @@ TEST(LaunchPlan, FuseUpper) {
   ExpectGolden("fuse", spec, Host(), root, {});
 }
 
+TEST(LaunchPlan, MountsOfImages) {
+  RuntimeSpec spec = Spec();
+  spec.mounts.push_back({"/a", "bind", "/store/containers/0123/images/0", {"bind", "nosuid", "ro"}});
+  spec.mounts.push_back({"/b",
+                         "overlay",
+                         "/store/containers/0123/images/1",
+                         {"nosuid", "rw", "upperdir=overlay/0/upper", "workdir=overlay/0/work"}});
+  RootSource root = Root();
+  root.images = 2;
+  ExpectGolden("images", spec, Host(), root, {});
+}
+
 TEST(LaunchPlan, UppersInMemory) {
   RootSource root = Root();
   root.volatile_upper = true;

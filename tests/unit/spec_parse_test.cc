@@ -21,7 +21,7 @@ std::string Join(const std::vector<std::string>& words) {
 // "bind /a /b ro rslave norec nodev" or "! words of the error".
 std::string Text(const Result<MountRequest>& mount) {
   if (!mount) return "! " + mount.error().what;
-  const std::string& from = mount->type == "volume" ? mount->name : mount->source;
+  const std::string& from = mount->name.empty() ? mount->source : mount->name;
   std::string text = mount->type + " " + (from.empty() ? "-" : from) + " " + mount->destination;
   if (mount->read_only) text += " ro";
   if (mount->chown) text += " U";
@@ -88,7 +88,15 @@ TEST(MountFlags, Mount) {
       {"src=data,dst=/b,readonly,U=true", "volume data /b ro U"},
       {"type=volume,dst=/b,volume-nocopy", "volume - /b nocopy"},
       {"type=volume,source=data,destination=/b,chown=false", "volume data /b"},
-      {"type=image,source=x,dst=/b", "! is not supported"},
+      {"type=image,source=x,dst=/b", "image x /b ro"},
+      {"type=image,src=x:1,target=/b,rw=true", "image x:1 /b O"},
+      {"type=image,source=x,dst=/b,readwrite=false", "image x /b ro"},
+      {"type=image,source=x,dst=/b,ro=false", "image x /b O"},
+      {"type=image,dst=/b", "! must set source and destination for image volume"},
+      {"type=image,source=x", "! must set source and destination for image volume"},
+      {"type=image,source=x,dst=/b,subpath=/etc", "! leave subpath out"},
+      {"type=image,source=x,dst=/b,U", "! unknown mount option"},
+      {"type=image,source=x,dst=/b,exec", "! unknown mount option"},
       {"type=bind,src=/a,dst=/b,chown", "bind /a /b U"},
       {"type=tmpfs,dst=/b,U", "! unknown mount option"},
       {"type=nfs,dst=/b", "! invalid filesystem type"},

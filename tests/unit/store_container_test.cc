@@ -55,6 +55,11 @@ TEST_F(StoreContainerTest, RecordsSurviveTheDisk) {
   record.log = {"json-file", "/l", "t", 1 << 20, 3};
   record.health = HealthConfig{.command = {"CMD", "true"}, .retries = 5, .startup_command = {"x"}};
   record.volumes = {{"data", "/data", true, {"ro"}}};
+  auto digest = [](char c) { return Must(Digest::OfHex(std::string(64, c))); };
+  record.images = {{"debian:12", "/mnt", digest('1'), digest('2'), {digest('3'), digest('4')}}};
+  record.entrypoint = {"sh"};
+  record.id_file = "id";
+  record.passwd = false;
   record.secrets = {{"s", "id", true, "S", 1, 2, 0400}};
   record.ports = {"80/tcp"};
   ContainerRecord read = Must(ParseContainer(SerializeContainer(record), "x"));
@@ -78,7 +83,7 @@ TEST_F(StoreContainerTest, RecordsOfOlderVersionsGetDefaults) {
   EXPECT_FALSE(old.health);
   EXPECT_EQ(Must(ParseStarted("{\"pid\":5}", "x")).monitor_ticks, 0);
   EXPECT_FALSE(Must(ParseExit("{\"exit_code\":5}", "x")).stopped);
-  LiveRecord live{Phase::kPaused, HealthState{"healthy", 2, {{1, 2, 3, "out"}, {3, 4, -1, "too long"}}}, 4, 5,
+  LiveRecord live{Phase::kPaused, HealthState{"healthy", 2, {{1, 2, 3, "out"}, {2, 3, -1, "too long"}}}, 4, 5,
                   6};
   LiveRecord read = Must(ParseLive(SerializeLive(live), "x"));
   EXPECT_EQ(read.phase, Phase::kPaused);

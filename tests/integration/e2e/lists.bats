@@ -129,6 +129,17 @@ names() { wolffia ps --format '{{.Names}}' "$@" | tr '\n' ' '; }
   [ "$(grep -c '^a$' <<<"$output")" -ge 2 ]
 }
 
+@test "inspect: entrypoint and command, and names of podman's structures" {
+  wolffia create --name a --cidfile "$BATS_TEST_TMPDIR/id" --init --passwd=false --entrypoint /bin/echo busybox x y
+  run -0 wolffia inspect -f '{{json .Config.Entrypoint}} {{json .Config.Cmd}} {{.Config.Passwd}} {{.Config.SdNotifyMode}}' a
+  assert_output_is '["/bin/echo"] ["x","y"] false ignore'
+  [ "$(wolffia inspect -f '{{.ID}} {{.HostConfig.ContainerIDFile}}' a)" = "$(cat "$BATS_TEST_TMPDIR/id") $BATS_TEST_TMPDIR/id" ]
+  wolffia create --name b --entrypoint '["/bin/sh","-c"]' busybox 'echo hi'
+  [ "$(wolffia inspect -f '{{json .Config.Entrypoint}} {{json .Config.Cmd}} {{.Config.Passwd}}' b)" = '["/bin/sh","-c"] ["echo hi"] true' ]
+  wolffia create --name c busybox echo hi
+  [ "$(wolffia inspect -f '{{json .Config.Entrypoint}} {{json .Config.Cmd}}' c)" = '[] ["echo","hi"]' ]
+}
+
 @test "port: none is published" {
   wolffia create --name a busybox true
   run -0 wolffia port a

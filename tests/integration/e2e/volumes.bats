@@ -172,6 +172,49 @@ more"
 0:0"
 }
 
+@test "a map without the user is refused before a volume is made" {
+  run -125 wolffia create --userns=nomap -v unmapped:/x "$IMAGE" true
+  assert_output_has "the id maps leave out the user"
+  run -125 wolffia create --uidmap 0:1:1000 --gidmap 0:1:1000 -v unmapped:/x "$IMAGE" true
+  assert_output_has "the id maps leave out the user"
+  run -1 wolffia volume exists unmapped
+}
+
+@test "an image: read-only, or written anew at each start; it stays as long as a container has it" {
+  wolffia run --rm busybox true
+  local mount="type=image,source=$IMAGE,destination=/mnt" how
+  for how in "" "--storage-opt upper=fuse" --userns=keep-id "--uidmap 0:0:1 --gidmap 0:0:1"; do
+    run wolffia run --rm $how --user 0 --mount "$mount" --mount "$mount/b" busybox sh -c \
+      'cat /mnt/data/one /mnt/b/data/two; readlink /mnt/data/soft; touch /mnt/x; echo $?; ls /mnt/data/sub'
+    assert_output_is "one
+one
+/etc/passwd
+touch: /mnt/x: Read-only file system
+1" || fail "$how: $output"
+  done
+  run -0 wolffia run --rm --mount "$mount" busybox stat -c '%n %u:%g %a' /mnt/data /mnt/data/sub
+  assert_output_is $'/mnt/data 0:0 1770\n/mnt/data/sub 33:34 700'
+  wolffia create --name w --mount "$mount,rw=true" busybox sh -c 'ls /mnt/new 2>&1; rm -r /mnt/data; echo new >/mnt/new; cat /mnt/new; ls /mnt'
+  for how in 1 2; do
+    run -0 wolffia start -a w
+    [[ "$output" == $'ls: /mnt/new: No such file or directory\nnew\n'* ]] && [[ "$output" != *data* ]] || fail "$output"
+  done
+  [ "$(wolffia inspect -f '{{range .Mounts}}{{.Type}} {{.Source}} {{.Destination}} {{.RW}}{{end}}' w)" = "image $IMAGE /mnt true" ]
+  run -0 wolffia diff w
+  assert_output_is ""
+  mkdir -p "$WORLD/rootfs/bin"; cp "$(command -v busybox)" "$WORLD/rootfs/bin/"
+  run -0 wolffia run --rm --mount "$mount" --rootfs "$WORLD/rootfs" /bin/busybox cat /mnt/data/one
+  assert_output_is one
+  # Its layers are the container's as well.
+  run -2 wolffia rmi "$IMAGE"
+  assert_output_has "in use"
+  run -0 wolffia system check
+  run -125 wolffia create --name none --mount type=image,source=no-such:1,destination=/mnt busybox
+  assert_output_has 'creating image volume "no-such:1":"/mnt": no-such:1: image not known'
+  run -125 wolffia create --mount "$mount,subpath=/etc" busybox
+  run -125 wolffia inspect none
+}
+
 @test "many commands at once: one volume, whole for each of them" {
   local i
   for i in $(seq 8); do
