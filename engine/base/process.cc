@@ -17,6 +17,7 @@ namespace wolffia {
 namespace {
 
 constexpr size_t kMaxArguments = 1 << 20;
+
 // Runs between vfork and exec: only system calls. Returns only on failure.
 void BecomeProgram(const char* path, char* const* argv, char* const* env, std::vector<Donation>& donations,
                    const SpawnRequest& request, const sigset_t& mask) {
