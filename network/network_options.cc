@@ -47,7 +47,16 @@ Result<std::string> ReadCidr(const std::string& value) {
 Result<> ReadPortHandler(const std::string& value, UserModeOptions& options) {
   if (value != "slirp4netns" && value != "rootlesskit")
     return Fail(Code::kInvalid, "unknown port_handler for slirp4netns: \"" + value + "\"");
-  options.slirp_ports = value == "slirp4netns";
+  if (value == "slirp4netns")
+    return Fail(Code::kUnsupported, "port_handler=slirp4netns: no driver of this version publishes ports");
+  options.slirp_ports = false;
+  return {};
+}
+
+Result<> ReadBypass(const std::string& value, UserModeOptions& options) {
+  options.bypass = TRY(ReadBool("bypass", value));
+  if (options.bypass)
+    return Fail(Code::kUnsupported, "bypass=on: this version has no fast path past slirp4netns");
   return {};
 }
 
@@ -88,7 +97,7 @@ Result<> ReadUserModeOption(const std::string& text, UserModeOptions& options) {
   else if (key == "enable_ipv6")
     options.ipv6 = TRY(ReadBool(key, value));
   else if (key == "bypass")
-    options.bypass = TRY(ReadBool(key, value));
+    TRY(ReadBypass(value, options));
   else if (key == "cidr")
     options.cidr = TRY(ReadCidr(value));
   else if (key == "outbound_addr")

@@ -160,13 +160,13 @@ Result<> TarExtract::ClearWay(const LayerEntry& entry, int parent, const std::st
 }
 
 // Clears the way and makes it. Another process, another copy say, may have taken the name between the two:
-// the last one gets it.
+// the last one gets it. ENOENT: the file system met the other one in between.
 Result<> TarExtract::MakeAnew(const LayerEntry& entry, int parent, const std::string& name,
                               const std::function<int()>& make) {
   for (int attempt = 0;; attempt++) {
     TRY(ClearWay(entry, parent, name));
     if (make() == 0) return {};
-    if (errno != EEXIST || attempt == kAttempts) return FailAt("make", entry.path);
+    if ((errno != EEXIST && errno != ENOENT) || attempt == kAttempts) return FailAt("make", entry.path);
   }
 }
 

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 
-
 namespace wolffia {
 namespace {
 
@@ -26,13 +25,12 @@ TEST(NetworkOptions, ReadsModes) {
 
 TEST(NetworkOptions, ReadsOptionsOfSlirp4netns) {
   auto config = Read({"slirp4netns:allow_host_loopback=true,cidr=10.9.8.7/"
-                      "24,enable_ipv6=true,mtu=1500,outbound_addr=eth0,bypass=on"},
-                     {"mtu=9000", "port_handler=slirp4netns"});
+                      "24,enable_ipv6=true,mtu=1500,outbound_addr=eth0,bypass=off"},
+                     {"mtu=9000", "port_handler=rootlesskit"});
   ASSERT_TRUE(config) << config.error().what;
-  UserModeOptions wanted{.mtu = 1500, .allow_host_loopback = true, .ipv6 = true, .bypass = true};
+  UserModeOptions wanted{.mtu = 1500, .allow_host_loopback = true, .ipv6 = true};
   wanted.cidr = "10.9.8.0/24";
   wanted.outbound_addr = "eth0";
-  wanted.slirp_ports = true;
   EXPECT_EQ(config->options, wanted);
 }
 
@@ -61,6 +59,8 @@ TEST(NetworkOptions, RefusesWhatItDoesNotKnow) {
            {{"slirp4netns:speed=high"}, "unknown option"},
            {{"slirp4netns:bypass"}, "KEY=VALUE"},
            {{"slirp4netns:bypass=maybe"}, "bypass"},
+           {{"slirp4netns:bypass=on"}, "no fast path"},
+           {{"slirp4netns:port_handler=slirp4netns"}, "publishes ports"},
            {{"slirp4netns:port_handler=docker"}, "port_handler"},
            {{"host:x=y"}, "takes no options"},
            {{"container:"}, "container:NAME"},
