@@ -48,7 +48,7 @@ Result<> ReadPortHandler(const std::string& value, UserModeOptions& options) {
   if (value != "slirp4netns" && value != "rootlesskit")
     return Fail(Code::kInvalid, "unknown port_handler for slirp4netns: \"" + value + "\"");
   if (value == "slirp4netns")
-    return Fail(Code::kUnsupported, "port_handler=slirp4netns: no driver of this version publishes ports");
+    return Fail(Code::kInvalid, "port_handler=slirp4netns: no driver of this version publishes ports");
   options.slirp_ports = false;
   return {};
 }
@@ -56,7 +56,7 @@ Result<> ReadPortHandler(const std::string& value, UserModeOptions& options) {
 Result<> ReadBypass(const std::string& value, UserModeOptions& options) {
   options.bypass = TRY(ReadBool("bypass", value));
   if (options.bypass)
-    return Fail(Code::kUnsupported, "bypass=on: this version has no fast path past slirp4netns");
+    return Fail(Code::kInvalid, "bypass=on: this version has no fast path past slirp4netns");
   return {};
 }
 

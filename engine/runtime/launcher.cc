@@ -57,10 +57,10 @@ Result<Launcher> Launcher::Begin(const LaunchPlan& plan, const HostFacts& host) 
   if (!plan.join) launcher.maps_ = TRY(IdMapWriter::Start(pid, plan.maps, host));
   // Now, because the child soon changes its ids and then may not be looked at.
   auto user_namespace = Open("/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY);
-  if (!user_namespace && HasEnded(launcher.child_)) return std::unexpected(launcher.ExplainDeath());
+  if (!user_namespace && launcher.IsEnding(user_namespace.error())) return launcher.ExplainEnd();
   launcher.user_namespace_ = TRY(std::move(user_namespace));
   auto net_namespace = Open("/proc/" + std::to_string(pid) + "/ns/net", O_RDONLY);
-  if (!net_namespace && HasEnded(launcher.child_)) return std::unexpected(launcher.ExplainDeath());
+  if (!net_namespace && launcher.IsEnding(net_namespace.error())) return launcher.ExplainEnd();
   launcher.net_namespace_ = TRY(std::move(net_namespace));
   launcher.mount_namespace_ = MountNamespaceOf(pid);
   return launcher;
@@ -78,7 +78,7 @@ Result<Launcher> Launcher::BeginInside(const LaunchPlan& plan) {
 
 Result<> Launcher::FinishMaps() {
   if (auto mapped = maps_.Finish(); !mapped) {
-    if (HasEnded(child_)) return std::unexpected(ExplainDeath());
+    if (HasEnded(child_)) return ExplainEnd();
     return mapped;
   }
   ChildMessage message{.kind = ChildMessage::kMaps};
@@ -134,6 +134,17 @@ Result<Packet> Launcher::Receive(ChildMessage::Kind expected) {
   if (message.kind == ChildMessage::kFailed) return std::unexpected(ExplainStep(*plan_, message));
   if (message.kind != expected) return Fail(Code::kIo, "the container's first process spoke out of turn");
   return packet;
+}
+
+// A process that is ending has lost its entries in /proc before its pidfd says so.
+bool Launcher::IsEnding(const Error& error) const {
+  return error.os_errno == ENOENT || error.os_errno == ESRCH || HasEnded(child_);
+}
+
+// Of a child that waits for its id maps: it may have left its reason in the socket.
+std::unexpected<Error> Launcher::ExplainEnd() {
+  auto last = Receive(ChildMessage::kMaps);
+  return std::unexpected(last ? ExplainDeath() : std::move(last.error()));
 }
 
 Error Launcher::ExplainDeath() {

@@ -42,6 +42,8 @@ class Launcher {
  private:
   Launcher() = default;
   Result<Packet> Receive(ChildMessage::Kind expected);
+  bool IsEnding(const Error& error) const;
+  std::unexpected<Error> ExplainEnd();
   Error ExplainDeath();
 
   const LaunchPlan* plan_ = nullptr;

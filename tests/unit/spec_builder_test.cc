@@ -181,7 +181,6 @@ TEST(BuildSpec, Refusals) {
       {[](World& w) { w.request.ulimits = {"nofile=5000"}; }, Code::kUnsupported, "4096"},
       {[](World& w) { w.request.env_files = {"/nonexistent"}; }, Code::kNotFound, "--env-file"},
       {[](World& w) { w.request.env = {"=1"}; }, Code::kInvalid, "no name"},
-      {[](World& w) { w.request.network.mode = "pasta"; }, Code::kUnsupported, "--network"},
       {[](World& w) { w.request.mounts = {*ParseVolumeFlag("/nonexistent:/a", "/")}; }, Code::kNotFound,
        "statfs /nonexistent: no such file or directory"},
       {[](World& w) { w.request.mounts = {*ParseVolumeFlag("/usr:/a", "/"), *ParseTmpfsFlag("/a")}; },

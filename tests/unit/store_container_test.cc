@@ -183,7 +183,7 @@ TEST_F(StoreContainerTest, Lookup) {
   EXPECT_EQ(Must(containers_.Lookup("b")), c);
   EXPECT_EQ(Must(containers_.Lookup(b)), b);
   EXPECT_EQ(Must(containers_.Lookup("a2")), c) << "names before prefixes";
-  EXPECT_EQ(containers_.Lookup("a").error().what, "more than one result for container ID \"a\"");
+  EXPECT_EQ(containers_.Lookup("a").error().what, "more than one result for container ID a: container already exists");
   EXPECT_EQ(containers_.Lookup("x").error().what,
             "no container with name or ID \"x\" found: no such container");
   for (const char* bad : {"", ".", "..", "../containers", "web/", "we\nb", "c"})

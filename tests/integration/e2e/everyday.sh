@@ -55,7 +55,7 @@ step "it has begun" 0 "*httpd*" shell 'for i in $(seq 50); do $docker exec every
   $docker exec everyday ps'
 echo "<h1>pond</h1>" >"$work/index.html"
 step "cp in" 0 "" $docker cp "$work/index.html" everyday:/www/index.html
-step "it listens" 0 "" shell 'for i in $(seq 50); do $docker exec everyday wget -qO /dev/null http://127.0.0.1:8080/ 2>/dev/null &&
+step "it listens" 0 "" shell 'for i in $(seq 50); do $docker exec everyday grep -qhi ":1f90 0" /proc/net/tcp /proc/net/tcp6 &&
   exit; sleep 0.1; done; exit 1'
 step "exec: the page" 0 "<h1>pond</h1>" $docker exec everyday wget -qO- http://127.0.0.1:8080/
 step "exec: a page that is missing" 1 "*404*" $docker exec everyday wget -qO- http://127.0.0.1:8080/none

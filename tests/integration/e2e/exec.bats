@@ -145,7 +145,7 @@ no_session() {
   cd "$BATS_TEST_TMPDIR"
   mkdir bin
   local program
-  for program in wolffia wolffia-monitor; do strip -o "bin/$program" "$WOLFFIA_BIN_DIR/$program"; done
+  for program in wolffia wolffia-image wolffia-monitor; do strip -o "bin/$program" "$WOLFFIA_BIN_DIR/$program"; done
   local own=$PWD/bin before
   before=$(sha256sum "$own/wolffia-monitor")
   # One container writes to all that it sees; another becomes the monitor's program among its processes.

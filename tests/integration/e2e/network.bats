@@ -45,7 +45,7 @@ port() { cat "$WORLD/port"; }
 helper() { sed -n "s/.*\"$2\":\([0-9]*\).*/\1/p" "$STORE/containers/$(id_of "$1")/network.json"; }
 id_of() { wolffia inspect --format '{{.Id}}' "$1"; }
 ended() { ! kill -0 "$1" 2>/dev/null || [ "$(ps -o stat= -p "$1")" = Z ]; }
-fetch() { wolffia exec "$1" wget -q -T 5 -O - "http://$2"; }
+fetch() { wolffia exec "$1" timeout 5 wget -q -O - "http://$2"; }
 
 @test "slirp4netns: interface, route, name server and names" {
   run wolffia run --rm --name web --hostname box --network slirp4netns busybox sh -c \
@@ -61,12 +61,12 @@ fetch() { wolffia exec "$1" wget -q -T 5 -O - "http://$2"; }
 }
 
 @test "slirp4netns: the host's loopback is closed unless asked for" {
-  run -1 wolffia run --rm --network slirp4netns busybox wget -q -T 2 -O - "http://10.0.2.2:$(port)/"
-  run wolffia run --rm --network slirp4netns:allow_host_loopback=true busybox wget -q -T 5 -O - "http://10.0.2.2:$(port)/"
+  run -1 wolffia run --rm --network slirp4netns busybox timeout 2 wget -q -O - "http://10.0.2.2:$(port)/"
+  run wolffia run --rm --network slirp4netns:allow_host_loopback=true busybox timeout 5 wget -q -O - "http://10.0.2.2:$(port)/"
   assert_status 0
   assert_output_is hello
   run wolffia run --rm --net slirp4netns:allow_host_loopback=true busybox \
-    wget -q -T 5 -O - "http://host.containers.internal:$(port)/"
+    timeout 5 wget -q -O - "http://host.containers.internal:$(port)/"
   assert_output_is hello
 }
 
@@ -84,7 +84,7 @@ fetch() { wolffia exec "$1" wget -q -T 5 -O - "http://$2"; }
 
 @test "an id map without 0 has a network too" {
   run wolffia run --rm --userns keep-id --network slirp4netns:allow_host_loopback=true busybox \
-    wget -q -T 5 -O - "http://10.0.2.2:$(port)/"
+    timeout 5 wget -q -O - "http://10.0.2.2:$(port)/"
   assert_output_is hello
 }
 
@@ -170,7 +170,7 @@ fetch() { wolffia exec "$1" wget -q -T 5 -O - "http://$2"; }
 @test "--network container:NAME shares network and names" {
   wolffia run -d --name web --network slirp4netns:allow_host_loopback=true --add-host db:192.0.2.9 busybox sleep 1000
   run wolffia run --rm --network container:web busybox sh -c \
-    "cat /etc/hosts; wget -q -T 5 -O - http://10.0.2.2:$(port)/; ip -4 -o a s tap0"
+    "cat /etc/hosts; timeout 5 wget -q -O - http://10.0.2.2:$(port)/; ip -4 -o a s tap0"
   assert_status 0
   assert_output_has $'192.0.2.9\tdb'
   assert_output_has hello
@@ -183,7 +183,7 @@ fetch() { wolffia exec "$1" wget -q -T 5 -O - "http://$2"; }
 
 @test "pasta: the host's addresses, the same promises" {
   command -v pasta >/dev/null || skip "pasta is not installed (package passt)"
-  run -1 wolffia run --rm --network pasta busybox sh -c "ip -o a s eth0 && wget -q -T 2 -O - http://127.0.0.1:$(port)/"
+  run -1 wolffia run --rm --network pasta busybox sh -c "ip -o a s eth0 && timeout 2 wget -q -O - http://127.0.0.1:$(port)/"
   assert_output_has " eth0 "
   wolffia run -d --name web --network pasta busybox sleep 1000
   local pid
