@@ -144,6 +144,10 @@ Result<> Monitor::Start() {
   if (running_->network() != nullptr)
     TRY(running_->network()->Watch(
         *loop_, [this](const std::string& helper, const std::string& action, const std::string& detail) {
+          // Before the event: whoever waits for it finds the new helpers. A full disk leaves the old ones
+          // there.
+          if (action == "restarted")
+            (void)ContainerStore(*store_).WriteNetwork(id_, running_->network()->State());
           Tell("network", {{"helper", helper}, {"action", action}, {"detail", detail}});
         }));
   const int pidfd = running_->child().pidfd();
