@@ -166,12 +166,10 @@ class Builder {
 
   // The monitor serves the layers while the child opens what it will bind.
   void Sources(MountPlan& mounts) {
-    if (root_.layered) {
-      Served();
-    } else {
-      Add(step::OpenSource{spec_.root_path, 0, true, 0, 0, false});
-    }
+    if (root_.layered) Served();
     for (size_t n = 0; n < root_.images; n++) Fuse(ImagePlace(n), true, false);
+    // What is opened takes the next free number, and kFuseFd has to be free for /dev/fuse until here.
+    if (!root_.layered) Add(step::OpenSource{spec_.root_path, 0, true, 0, 0, false});
     Append(std::move(mounts.sources));
     if (Has(CLONE_NEWUTS) && !spec_.hostname.empty()) Add(step::SetHostname{spec_.hostname});
     if (Has(CLONE_NEWNET)) Add(step::RaiseLoopback{});

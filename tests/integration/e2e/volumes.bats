@@ -185,7 +185,7 @@ more"
   local mount="type=image,source=$IMAGE,destination=/mnt" how
   for how in "" "--storage-opt upper=fuse" --userns=keep-id "--uidmap 0:0:1 --gidmap 0:0:1"; do
     run wolffia run --rm $how --user 0 --mount "$mount" --mount "${mount}b" busybox sh -c \
-      'cat /mnt/data/one /mntb/data/two; readlink /mnt/data/soft; touch /mnt/x; echo $?; ls /mnt/data/sub'
+      'cat /mnt/data/one /mntb/data/two; readlink /mnt/data/soft; touch /mnt/x 2>&1; echo $?; ls /mnt/data/sub'
     assert_output_is "one
 one
 /etc/passwd
