@@ -12,7 +12,9 @@ Result<int> CodeOf(Result<AttachResult> result) {
   if (!result) return std::unexpected(std::move(result).error());
   if (result->end == AttachEnd::kMonitorDied)
     return Fail(Code::kIo, "the monitor died, and the container with it");
-  return result->end == AttachEnd::kDetached ? 0 : result->exit_code;
+  if (result->end == AttachEnd::kDetached) return 0;
+  if (!result->error.empty()) PrintError({Code::kIo, 0, result->error});
+  return result->exit_code;
 }
 
 }  // namespace

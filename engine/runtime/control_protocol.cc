@@ -100,7 +100,10 @@ struct Encoder {
     out.Int(m.error.os_errno);
     out.Text(std::string_view(m.error.what).substr(0, kMaxSentence));  // a packet is bounded
   }
-  void operator()(const Exited& m) const { out.Int(m.exit_code); }
+  void operator()(const Exited& m) const {
+    out.Int(m.exit_code);
+    out.Text(std::string_view(m.error).substr(0, kMaxSentence));
+  }
   void operator()(const Attached& m) const { out.Int(m.tty); }
   void operator()(const Done& m) const { out.Int(m.forced); }
   void operator()(const Overrun& m) const {
@@ -157,7 +160,10 @@ struct Decoder {
     m.error.os_errno = in.Small();
     m.error.what = in.Text();
   }
-  void operator()(Exited& m) const { m.exit_code = in.Small(); }
+  void operator()(Exited& m) const {
+    m.exit_code = in.Small();
+    m.error = in.Text();
+  }
   void operator()(Attached& m) const { m.tty = in.Bool(); }
   void operator()(Done& m) const { m.forced = in.Bool(); }
   void operator()(Overrun& m) const {

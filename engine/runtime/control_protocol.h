@@ -15,7 +15,7 @@
 
 namespace wolffia {
 
-inline constexpr uint8_t kControlVersion = 2;
+inline constexpr uint8_t kControlVersion = 3;
 inline constexpr size_t kMaxControlPacket = 64 << 10;
 
 enum Streams : int { kStdin = 1, kStdout = 2, kStderr = 4 };
@@ -80,6 +80,7 @@ struct Failed {
 };
 struct Exited {  // its lock is free
   int exit_code = 0;
+  std::string error;  // why it could not be started again; "" if its program ended
 };
 
 struct Attached {

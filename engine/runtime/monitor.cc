@@ -51,7 +51,7 @@ int Monitor::Run() {
   if (stopped_ && mode_ != StartMode::kRootOnly) Tell("stop");
   End({exit_code_, context_.now(), error_, stopped_ && !by_session_, false, restarts_});
   for (ClientId client : stop_askers_) server_->Send(client, Done{forced_});
-  server_->SendAll(Exited{exit_code_});
+  server_->SendAll(Exited{exit_code_, error_});
   return stopped_ || mode_ != StartMode::kRun ? 0 : exit_code_;
 }
 

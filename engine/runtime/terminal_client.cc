@@ -64,10 +64,10 @@ Result<AttachResult> PumpAttached(ControlClient& client, AttachStreams streams,
   PumpWire wire{.fd = client.fd()};
   wire.receive = [&]() -> Result<std::optional<AttachResult>> {
     auto received = client.Receive();
-    if (!received || !*received) return AttachResult{AttachEnd::kMonitorDied, 125};
+    if (!received || !*received) return AttachResult{AttachEnd::kMonitorDied, 125, ""};
     const ControlMessage& message = (*received)->message;
     if (const auto* exited = std::get_if<Exited>(&message))
-      return AttachResult{AttachEnd::kExited, exited->exit_code};
+      return AttachResult{AttachEnd::kExited, exited->exit_code, exited->error};
     if (std::holds_alternative<Overrun>(message) && !std::exchange(overrun, true) && options.on_overrun)
       options.on_overrun();
     return std::nullopt;  // answers to what we passed on

@@ -44,6 +44,7 @@ enum class AttachEnd { kExited, kDetached, kMonitorDied };
 struct AttachResult {
   AttachEnd end = AttachEnd::kExited;
   int exit_code = 0;
+  std::string error;  // as in Exited
 };
 
 // Until the container ends or the detach keys come. Output is drained to its end before this returns. A

@@ -38,6 +38,7 @@ TEST(ControlProtocol, EveryMessageSurvives) {
   EXPECT_TRUE(policy.policy == "on-failure" && policy.retries == 3);
   EXPECT_EQ(Again(Started{42}).pid, 42);
   EXPECT_EQ(Again(Exited{137}).exit_code, 137);
+  EXPECT_EQ(Again(Exited{125, "no such program"}).error, "no such program");
   EXPECT_TRUE(Again(Attached{true}).tty);
   EXPECT_TRUE(Again(Done{true}).forced);
   Overrun overrun = Again(Overrun{kStderr, INT64_MAX});
@@ -58,8 +59,8 @@ TEST(ControlProtocol, NonsenseIsRefused) {
   std::string good = Encode(StartRequest{"/data", "/run", "id"});
   for (size_t n = 0; n < good.size(); n++) EXPECT_FALSE(DecodeControl(good.substr(0, n))) << n;
   EXPECT_FALSE(DecodeControl(good + "x"));
-  EXPECT_EQ(DecodeControl("\x02\x63").error().code, Code::kCorrupt);
-  EXPECT_EQ(DecodeControl("\x03\x01").error().code, Code::kUnsupported) << "another version";
+  EXPECT_EQ(DecodeControl("\x03\x63").error().code, Code::kCorrupt);
+  EXPECT_EQ(DecodeControl("\x04\x01").error().code, Code::kUnsupported) << "another version";
   std::string huge = good;
   huge[9] = '\x7f';  // the length of the first string
   EXPECT_FALSE(DecodeControl(huge));
