@@ -127,11 +127,15 @@ Result<> CreateFileAt(int dirfd, const std::string& path, std::string_view data,
 }
 
 Result<> MakeDirectories(const std::string& path, mode_t mode) {
-  if (mkdir(path.c_str(), mode) == 0) return {};
-  if (errno == EEXIST) {
+  // What exists may go before it is looked at, with somebody else's last use of it. Not for ever: a dangling
+  // link stays.
+  for (int attempt = 0;; attempt++) {
+    if (mkdir(path.c_str(), mode) == 0) return {};
+    if (errno != EEXIST) break;
     struct stat st;
-    if (stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) return {};
-    return FailErrno("make directory " + path, ENOTDIR);
+    const bool there = stat(path.c_str(), &st) == 0;
+    if (there && S_ISDIR(st.st_mode)) return {};
+    if (there || errno != ENOENT || attempt == 100) return FailErrno("make directory " + path, ENOTDIR);
   }
   if (errno != ENOENT) return FailErrno("make directory " + path);
   auto [parent, name] = SplitPath(path);
