@@ -223,11 +223,11 @@ code_of() { wolffia inspect -f '{{.State.ExitCode}}' "$1"; }
 @test "rm: -f, -v, -t, --all, --cidfile, --filter, --ignore, several" {
   heeding a --cidfile "$BATS_TEST_TMPDIR/a"
   wolffia create --name b -v /anonymous -v named:/named busybox true
-  wolffia create --name c --label n=c busybox true
-  run -2 wolffia rm c a
-  [ "${lines[0]}" = c ]
+  wolffia create --name gone --label n=c busybox true
+  run -2 wolffia rm gone a
+  [ "${lines[0]}" = gone ]
   [[ ${lines[1]} == *"cannot be removed without force"* ]]
-  run -1 wolffia rm c
+  run -1 wolffia rm gone  # "c" could be the beginning of an id
   run -1 wolffia rm nothing b
   wolffia inspect b >/dev/null
   run -0 wolffia rm --ignore nothing
