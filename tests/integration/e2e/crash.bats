@@ -5,16 +5,6 @@ load support
 setup_file() { fresh_home "$BATS_FILE_TMPDIR/w"; wolffia run --rm busybox true; }
 teardown() { assert_clean; }
 
-ours() {  # pids of our programs that work on this store
-  local pid
-  for pid in $(ps -o pid= -U "$(id -u)"); do
-    case $(readlink "/proc/$pid/exe" 2>/dev/null) in
-      "$WOLFFIA_BIN_DIR"/wolffia*) tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -qx "WORLD=$WORLD" && echo "$pid" ;;
-    esac
-  done
-  true
-}
-
 @test "kill -9 of CLI, monitor or both at random moments of a run" {
   local round pid victims
   for round in $(seq 40); do

@@ -154,3 +154,13 @@ stop_peer() {
   podman rm -af -t 0 >/dev/null 2>&1
   podman unshare sh -c 'umount "$1/overlay"; rm -rf "$1"' sh "$WORLD/peer" 2>/dev/null || true
 }
+
+ours() {  # pids of our programs that work on this store
+  local pid
+  for pid in $(ps -o pid= -U "$(id -u)"); do
+    case $(readlink "/proc/$pid/exe" 2>/dev/null) in
+      "$WOLFFIA_BIN_DIR"/wolffia*) tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -qx "WORLD=$WORLD" && echo "$pid" ;;
+    esac
+  done
+  true
+}

@@ -26,15 +26,6 @@ await_log() {  # await_log NAME WORD
   done
   fail "$1 has not said $2"
 }
-ours() {  # pids of our programs that work on this store
-  local pid
-  for pid in $(ps -o pid= -U "$(id -u)"); do
-    case $(readlink "/proc/$pid/exe" 2>/dev/null) in
-      "$WOLFFIA_BIN_DIR"/wolffia*) tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -qx "WORLD=$WORLD" && echo "$pid" ;;
-    esac
-  done
-  true
-}
 
 @test "the runtime directory is wiped while containers run, wait and are initialized: every verb works" {
   wolffia run -d -i --name a busybox sh -c 'trap "echo usr" USR1; trap "exit 6" TERM; echo ready; cat & while :; do sleep 0.05; done'
