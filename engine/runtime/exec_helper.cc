@@ -159,7 +159,7 @@ class Helper {
     const pid_t init = PidOf(kExecInit);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // nothing in the container may look at us through a copy of ours
     auto started = StartInside(order_, prepared);
-    if (!started && (IsEnding(kExecInit, init) || FailedByEnd(started.error().os_errno, kExecInit)))
+    if (!started && (IsEnding(kExecInit, init) || FailedByEnd(started.error().os_errno, kExecInit, init)))
       return NotRunning();
     started_ = TRY(std::move(started));
     session.WritePid(started_.child.pid());

@@ -11,7 +11,7 @@ namespace wolffia {
 
 namespace {
 
-constexpr int kEndMs = 1000;
+constexpr int kEndMs = 10'000, kLookMs = 5;
 constexpr int kFlags = 9, kStartTime = 22;
 constexpr int64_t kExiting = 4;  // PF_EXITING
 
@@ -39,10 +39,16 @@ bool IsEnding(int pidfd, pid_t pid) {
   return poll(&ended, 1, 0) > 0 || flags < 0 || (flags & kExiting) != 0;
 }
 
-bool FailedByEnd(int os_errno, int init) {
+bool FailedByEnd(int os_errno, int init, pid_t pid) {
   if (os_errno != ENOTCONN && os_errno != ECONNABORTED) return false;  // the words of FUSE without a server
-  pollfd ended{init, POLLIN, 0};
-  return poll(&ended, 1, kEndMs) > 0;
+  // Looked at again and again: an ending init is not ended before every process of its namespace is reaped, and some
+  // of them may be the caller's.
+  for (int waited = 0; waited < kEndMs; waited += kLookMs) {
+    if (IsEnding(init, pid)) return true;
+    pollfd ended{init, POLLIN, 0};
+    poll(&ended, 1, kLookMs);
+  }
+  return false;
 }
 
 pid_t PidOf(int pidfd) {

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <iterator>
 #include <optional>
 
 #include "engine/base/socket.h"
@@ -76,13 +77,22 @@ Result<std::string> WorkInside(int init, pid_t pid, const RootAccess::Work& work
 }  // namespace
 
 Result<std::string> RootJob::Await() {
+  // The work must not outlive the container: it holds its mounts, and a new start would find its upper in use.
+  pollfd fds[] = {{socket_.get(), POLLIN, 0}, {init_, POLLIN, 0}};
+  while (poll(fds, std::size(fds), -1) < 0 && errno == EINTR) {
+  }
+  if (fds[0].revents == 0) {
+    (void)child_.Signal(SIGKILL);
+    TRY(child_.Wait());
+    return HasEnded();
+  }
   Packet packet = TRY(ReceivePacket(socket_.get()));
   ExitStatus status = TRY(child_.Wait());
   if (packet.data.starts_with('+')) return packet.data.substr(1);
   Outcome outcome;
   if (packet.data.size() > sizeof outcome) {
     memcpy(&outcome, packet.data.data() + 1, sizeof outcome);
-    if (FailedByEnd(outcome.os_errno, init_)) return HasEnded();
+    if (FailedByEnd(outcome.os_errno, init_, PidOf(init_))) return HasEnded();
     return Fail(outcome.code, packet.data.substr(1 + sizeof outcome), outcome.os_errno);
   }
   return Fail(Code::kIo, "the process that worked in the container's root file system ended with code " +

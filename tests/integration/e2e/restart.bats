@@ -20,7 +20,7 @@ until_holds() {  # until_holds COMMAND...
   done
   fail "never: $*; $(wolffia ps -a)"
 }
-is() { [ "$(state "$1")" = "$2" ]; }
+is() { [[ $(state "$1") =~ ^($2)$ ]]; }  # is CONTAINER STATE|STATE..., at one look
 dead() { [ ! -d "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"; }  # reaped or not
 has_restarted() { [ "$(restarts "$1")" -ge "$2" ]; }
 events_of() { wolffia events --stream=false --filter "container=$1" "${@:2}"; }
@@ -31,7 +31,7 @@ events_of() { wolffia events --stream=false --filter "container=$1" "${@:2}"; }
     wolffia run -d --name c --restart "$policy" busybox sh -c "exit $code"
     if [ "$times" = ever ]; then
       until_holds has_restarted c 2
-      is c restarting || is c running
+      is c 'restarting|running'
       wolffia stop -t 0 c
     else
       wolffia wait c
@@ -142,7 +142,7 @@ P
     sleep 0.3
     is c exited
     run -0 wolffia start c
-    is c running || is c restarting
+    is c 'restarting|running'
     wolffia rm -f -t 0 c
   done
 }
