@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "network/bypass_supervisor.h"
+#include "network/forward_main.h"
 #include "network/keeper.h"
 
 namespace {
@@ -18,6 +19,7 @@ struct Role {
 };
 constexpr Role kRoles[] = {
     {"bypass", wolffia::RunBypass},
+    {"ports", wolffia::RunPortForwarder},
 };
 
 }  // namespace
