@@ -56,7 +56,9 @@ Value DescribeState(const ContainerDetails& details) {
       {"CheckpointedAt", kNoTime},
       {"RestoredAt", kNoTime},
       {"StoppedByUser", ended && status.exited->stopped},
-      {"LogLost", status.live ? status.live->log_lost : 0},
+      {"LogLost", status.live ? status.live->log_lost
+                  : ended     ? status.exited->log_lost
+                              : 0},
   };
 }
 

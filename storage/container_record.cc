@@ -172,7 +172,8 @@ std::string SerializeExit(const ExitRecord& r) {
                        {"error", r.error},
                        {"stopped", r.stopped},
                        {"oom", r.oom},
-                       {"restarts", r.restarts}});
+                       {"restarts", r.restarts},
+                       {"log_lost", r.log_lost}});
 }
 
 Result<ExitRecord> ParseExit(std::string_view json, std::string_view where) {
@@ -184,6 +185,7 @@ Result<ExitRecord> ParseExit(std::string_view json, std::string_view where) {
   r.stopped = TRY(BoolMember(document, "stopped", where));
   r.oom = TRY(BoolMember(document, "oom", where));
   r.restarts = TRY(SmallIntMember(document, "restarts", where));
+  r.log_lost = TRY(IntMember(document, "log_lost", where));
   return r;
 }
 

@@ -82,16 +82,17 @@ struct ExitRecord {   // exit.json, by the monitor
   bool stopped = false;  // by the user: no policy starts it again
   bool oom = false;
   int restarts = 0;
+  int64_t log_lost = 0;  // bytes of output that a full disk did not take
 };
 
-// live.json, by the monitor, while it is not plainly running or has a health check. Counts only while the
-// lock is held.
+// live.json, by the monitor, while it is not plainly running, has a health check or has lost output. Counts
+// only while the lock is held.
 struct LiveRecord {
   Phase phase = Phase::kRunning;
   std::optional<HealthState> health;
   int restarts = 0;
   int64_t next_ns = 0;   // when it is started again, CLOCK_REALTIME
-  int64_t log_lost = 0;  // bytes that a full disk did not take
+  int64_t log_lost = 0;  // as in ExitRecord
 };
 
 struct ContainerStatus {

@@ -201,6 +201,7 @@ void LogWriter::WriteParts(std::array<iovec, 4> parts, size_t text) {
     if (n <= 0) {
       CutOff(written);
       lost_ += static_cast<int64_t>(text);
+      if (told_) told_();
       return;
     }
     written += static_cast<size_t>(n);

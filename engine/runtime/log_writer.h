@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -47,6 +48,7 @@ class LogWriter {
   bool unfinished() const { return !held_[0].empty() || !held_[1].empty(); }  // Flush has something to do
 
   int64_t lost() const { return lost_; }  // bytes of the container's that a full disk did not take
+  void WhenLosing(std::function<void()> told) { told_ = std::move(told); }  // called at each loss
   // Gives back what a burst needed: call it some time after a Write of more than kBurst bytes.
   void Release();
   static constexpr size_t kBurst = 64 << 10;
@@ -79,6 +81,7 @@ class LogWriter {
   std::string held_[2];         // unfinished lines of stdout and stderr
   std::string json_;            // one record
   int64_t lost_ = 0;
+  std::function<void()> told_;
 };
 
 }  // namespace wolffia

@@ -49,7 +49,8 @@ int Monitor::Run() {
   if (mode_ == StartMode::kRun) Tell("start");
   (void)loop_->Run();
   if (stopped_ && mode_ != StartMode::kRootOnly) Tell("stop");
-  End({exit_code_, context_.now(), error_, stopped_ && !by_session_, false, restarts_});
+  End({exit_code_, context_.now(), error_, stopped_ && !by_session_, false, restarts_,
+       log_ ? log_->lost() : 0});
   for (ClientId client : stop_askers_) server_->Send(client, Done{forced_});
   server_->SendAll(Exited{exit_code_, error_});
   return stopped_ || mode_ != StartMode::kRun ? 0 : exit_code_;
@@ -110,6 +111,7 @@ void Monitor::ReadRecord(const ContainerRecord& record) {
 
 Result<> Monitor::BeginOutput(const ContainerRecord& record) {
   log_ = TRY(LogWriter::Open(record.log, ContainerStore(*store_).DirectoryOf(id_)));
+  log_->WhenLosing([this] { NoteLoss(); });
   pump_.emplace(*loop_, *log_, context_.now);
   pump_->OnDrained([this] {
     if (ended_) Over();
@@ -284,10 +286,20 @@ void Monitor::SetPhase(Phase phase) {
   (void)WriteLive();
 }
 
-// Plain "running" without a health check needs no file. One that a full disk refuses changes nothing else.
+// The disk that took no output may not take this either: once there is room, the next loss is told of with
+// all before.
+void Monitor::NoteLoss() {
+  if (loss_timer_ == 0)
+    loss_timer_ = loop_->After(kSecond, [this] {
+      loss_timer_ = 0;
+      (void)WriteLive();
+    });
+}
+
+// Plain "running" needs no file. One that a full disk refuses changes nothing else.
 Result<> Monitor::WriteLive() {
   ContainerStore containers(*store_);
-  if (phase_ == Phase::kRunning && !health_) {
+  if (phase_ == Phase::kRunning && !health_ && (!log_ || log_->lost() == 0)) {
     if (std::exchange(live_written_, false)) containers.RemoveLive(id_);
     return {};
   }

@@ -41,6 +41,7 @@ class Monitor {
   void Next();   // again, or the end
   void End(const ExitRecord& record);
   void SetPhase(Phase phase);
+  void NoteLoss();
   Result<> WriteLive();
   Result<> WriteOwnPid();
   void HandleSignal();
@@ -106,7 +107,7 @@ class Monitor {
   StoppedBefore stopped_before_;  // when it was paused
   RestartBackoff backoff_;
   int64_t started_ns_ = 0, next_ns_ = 0;  // of the loop's clock; of the day
-  EventLoop::TimerId stop_timer_ = 0, limit_timer_ = 0, restart_timer_ = 0;
+  EventLoop::TimerId stop_timer_ = 0, limit_timer_ = 0, restart_timer_ = 0, loss_timer_ = 0;
   std::vector<ClientId> stop_askers_, restart_askers_;
 };
 

@@ -34,7 +34,7 @@ ContainerStatus Status(const std::string& name, ContainerState state, Phase phas
   if (state != ContainerState::kCreated)
     status.started = StartedRecord{7, 6, kNow - 300 * kSecond, 1, "b", 2};
   if (state == ContainerState::kExited)
-    status.exited = ExitRecord{3, kNow - 60 * kSecond, "", false, false, 2};
+    status.exited = ExitRecord{3, kNow - 60 * kSecond, "", false, false, 2, 0};
   return status;
 }
 
@@ -44,7 +44,7 @@ TEST(ContainerView, States) {
   ContainerStatus healthy = Status("h", kRunning, Phase::kRunning);
   healthy.live = LiveRecord{Phase::kRunning, HealthState{"healthy", 0, {}}, 4, 0, 0};
   ContainerStatus again = Status("r", kRunning, Phase::kRestarting);
-  again.exited = ExitRecord{1, kNow - 5 * kSecond, "", false, false, 0};
+  again.exited = ExitRecord{1, kNow - 5 * kSecond, "", false, false, 0, 0};
   struct Case {
     ContainerStatus status;
     const char* text;

@@ -99,12 +99,13 @@ await_log() {  # await_log NAME WORD
     done
     wolffia start c >"$out" 2>&1 || grep -q "No space" "$out" || say "start: $(cat "$out")"
     wolffia rename c d >"$out" 2>&1 || grep -q "No space" "$out" || say "rename: $(cat "$out")"
+    rm "$world/data/fill"
     wolffia stop a >/dev/null || say stop
     [ "$(wolffia inspect -f "{{.State.Running}}" a)" = false ] || say "still running"
+    [ "$(wolffia inspect -f "{{.State.LogLost}}" a)" -gt 0 ] || say "nothing is said of the lost output"
     wolffia rm -f -t 0 b >/dev/null || say "rm b"
     wolffia rm -af -t 0 >/dev/null || say "rm -a"
     [ -z "$(ls -A "$world/data/wolffia/containers" "$world/data/wolffia/tmp" | grep -v :)" ] || say "left: $(ls -A "$world"/data/wolffia/*)"
-    rm "$world/data/fill"
     [ "$(wolffia run --rm --network none busybox echo room again)" = "room again" ] || say "afterwards"
     wolffia system check >/dev/null || say check
     for i in $(seq 100); do umount "$world/data" 2>/dev/null && exit 0; sleep 0.05; done
