@@ -18,6 +18,7 @@ std::span<const VerbEntry> TerminalEntries();
 std::span<const VerbEntry> LogsEntries();
 std::span<const VerbEntry> ListsEntries();
 std::span<const VerbEntry> VolumesEntries();
+std::span<const VerbEntry> NetworkEntries();
 std::span<const VerbEntry> HealthEntries();
 std::span<const VerbEntry> ServiceEntries();
 

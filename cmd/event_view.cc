@@ -6,7 +6,7 @@
 namespace wolffia {
 namespace {
 
-constexpr std::string_view kKeys[] = {"container", "event", "image", "label", "secret", "type", "volume"};
+constexpr std::string_view kKeys[] = {"container", "event", "image", "label", "network", "secret", "type", "volume"};
 
 // Words of docker's for what podman calls otherwise.
 std::string StatusOf(const std::string& typed) {
@@ -62,7 +62,7 @@ Result<EventFilter> EventFilter::Parse(const std::vector<std::string>& typed) {
     if (std::ranges::find(kKeys, filter.key) == std::end(kKeys))
       return Fail(Code::kInvalid, "invalid argument \"" + filter.key + "=" + filter.value +
                                       "\" for \"--filter\": there is no filter " + filter.key +
-                                      "; use container, event, image, label, secret, type or volume");
+                                      "; use container, event, image, label, network, secret, type or volume");
   }
   return result;
 }

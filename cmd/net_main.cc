@@ -7,6 +7,7 @@
 
 #include "network/bypass_supervisor.h"
 #include "network/forward_main.h"
+#include "network/holder.h"
 #include "network/keeper.h"
 
 namespace {
@@ -19,6 +20,7 @@ struct Role {
 };
 constexpr Role kRoles[] = {
     {"bypass", wolffia::RunBypass},
+    {"holder", wolffia::RunHolder},
     {"ports", wolffia::RunPortForwarder},
 };
 

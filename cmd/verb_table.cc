@@ -6,6 +6,7 @@
 #include "cmd/table/lifecycle_verbs.h"
 #include "cmd/table/lists_verbs.h"
 #include "cmd/table/logs_verbs.h"
+#include "cmd/table/network_verbs.h"
 #include "cmd/table/service_verbs.h"
 #include "cmd/table/terminal_verbs.h"
 #include "cmd/table/volumes_verbs.h"
@@ -38,7 +39,7 @@ constexpr auto Concat(const std::array<Verb, N>&... areas) {
 }
 
 constexpr auto kVerbs = Concat(table::kLifecycleVerbs, table::kTerminalVerbs, table::kLogsVerbs,
-                               table::kListsVerbs, table::kVolumesVerbs, table::kCopyVerbs,
+                               table::kListsVerbs, table::kVolumesVerbs, table::kNetworkVerbs, table::kCopyVerbs,
                                table::kHealthVerbs, table::kServiceVerbs, table::kBaseVerbs);
 
 bool HasAlias(std::string_view aliases, std::string_view name) {

@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <charconv>
 
+#include "engine/base/random.h"
+
 namespace wolffia {
 namespace {
 
@@ -55,6 +57,14 @@ std::string FormatMac(const MacAddress& mac) {
     text += kDigits[byte & 15];
   }
   return text;
+}
+
+MacAddress RandomMac() {
+  const std::string digits = RandomHex(6);
+  MacAddress mac{};
+  for (size_t i = 0; i < mac.size(); i++) std::from_chars(&digits[2 * i], &digits[2 * i] + 2, mac[i], 16);
+  mac[0] = static_cast<uint8_t>((mac[0] & 0xfc) | 2);
+  return mac;
 }
 
 Result<Links> Links::Open() {

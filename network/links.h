@@ -17,6 +17,7 @@ using MacAddress = std::array<uint8_t, 6>;
 
 std::optional<MacAddress> ParseMac(std::string_view text);  // "02:42:0a:59:00:02"; also with '-'
 std::string FormatMac(const MacAddress& mac);
+MacAddress RandomMac();  // a unicast one, locally administered
 
 class Links {
  public:

@@ -3,12 +3,12 @@
 #include <charconv>
 
 #include "network/ip_address.h"
+#include "network/network_record.h"
 
 namespace wolffia {
 namespace {
 
 constexpr int kLeastMtu = 576, kMostMtu = 65521;  // RFC 791; slirp4netns(1)
-constexpr std::string_view kDefaultNetwork = "wolffia";
 
 std::vector<std::string> SplitAt(std::string_view text, char separator) {
   std::vector<std::string> words;

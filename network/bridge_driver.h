@@ -1,0 +1,37 @@
+// BridgeDriver: user-defined networks. The work is the holder's (holder.h); this is the container's
+// membership. If the holder is lost, another one is started, and the container gets its addresses again.
+#pragma once
+
+#include "network/driver.h"
+#include "network/holder_client.h"
+
+namespace wolffia {
+
+struct BridgeSetup {
+  std::string container, name;  // id and name
+  std::vector<Membership> networks;
+  HolderPlace holder;
+};
+
+class BridgeDriver : public NetworkDriver {
+ public:
+  explicit BridgeDriver(BridgeSetup setup) : setup_(std::move(setup)) {}
+
+  Result<> Prepare() override;
+  int ParentUserNamespace() const override { return parent_.get(); }
+  Result<> Begin(const NetworkTarget& target) override;
+  Result<> Finish() override;
+  Result<> Repair(const NetworkTarget& target) override;
+  std::vector<HelperProcess> Helpers() const override;
+  std::vector<InterfaceState> Interfaces() const override { return interfaces_; }
+  std::vector<std::string> NameServers() const override { return name_servers_; }
+
+ private:
+  BridgeSetup setup_;
+  HolderClient holder_;
+  Fd parent_;  // H
+  std::vector<InterfaceState> interfaces_;
+  std::vector<std::string> name_servers_;
+};
+
+}  // namespace wolffia

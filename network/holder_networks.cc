@@ -1,0 +1,157 @@
+#include "network/holder_networks.h"
+
+#include <algorithm>
+
+#include "network/network_definition.h"
+
+namespace wolffia {
+namespace {
+
+// Names of interfaces as the kernel takes them.
+Result<> CheckInterfaceName(const std::string& name) {
+  const bool good =
+      !name.empty() && name.size() <= Links::kMaxName && name != "." && name != ".." && name != "lo" &&
+      std::ranges::all_of(name, [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != ':'; });
+  if (good) return {};
+  return Fail(Code::kInvalid, "\"" + name.substr(0, 100) + "\" is no name for an interface: 1 to " +
+                                  std::to_string(Links::kMaxName) + " bytes without spaces, / and :");
+}
+
+// "eth0", "eth1" ...: the first that the container does not have.
+std::string FreeInterface(const Member& member) {
+  for (int n = 0;; n++) {
+    const std::string name = "eth" + std::to_string(n);
+    if (std::ranges::none_of(member.interfaces,
+                             [&](const MemberInterface& i) { return i.inside.interface == name; }))
+      return name;
+  }
+}
+
+NetworkTarget OwnTarget(const Bridges& bridges) {
+  return {.user_namespace = -1, .net_namespace = bridges.own_namespace(), .root_mapped = true};
+}
+
+}  // namespace
+
+Result<> HolderNetworks::OpenWayOut(bool v6) {
+  if (way_out_ && (way_out_v6_ || !v6)) return {};
+  UserModeOptions options;
+  options.ipv6 = way_out_v6_ = v6 || way_out_v6_;
+  way_out_ = std::make_unique<Slirp4netns>(options);  // the one before, without IPv6, ends
+  way_out_ready_ = false;
+  auto begun = way_out_->Prepare();
+  if (begun) begun = way_out_->Begin(OwnTarget(bridges_));
+  if (!begun) way_out_.reset();
+  return begun;
+}
+
+std::vector<HelperProcess> HolderNetworks::Helpers() const {
+  return way_out_ ? way_out_->Helpers() : std::vector<HelperProcess>();
+}
+
+Result<> HolderNetworks::Repair() {
+  if (!way_out_) return {};
+  TRY(way_out_->Repair(OwnTarget(bridges_)));
+  way_out_ready_ = true;
+  return {};
+}
+
+Result<HolderNetworks::Network*> HolderNetworks::Open(const NetworkRecord& record) {
+  auto it = networks_.find(record.name);
+  if (it != networks_.end() && it->second.record.id != record.id)
+    return Fail(Code::kBusy, "another network of the name " + record.name + " is still in use");
+  if (it != networks_.end()) return &it->second;
+  TRY(CheckInterfaceName(record.interface));
+  Network network{record, {}, 0};
+  for (const NetworkSubnet& subnet : record.subnets) network.pools.push_back(TRY(AddressPool::Of(subnet)));
+  if (!record.internal) TRY(OpenWayOut(record.ipv6));
+  TRY(bridges_.Add(record));
+  return &networks_.emplace(record.name, std::move(network)).first->second;
+}
+
+void HolderNetworks::Close(const std::string& name) {
+  bridges_.Remove(name);
+  networks_.erase(name);
+}
+
+Result<> HolderNetworks::JoinOne(Member& member, const Membership& wanted) {
+  const NetworkUse& use = wanted.use;
+  MemberInterface mine;
+  mine.inside.network = wanted.network.name;
+  mine.inside.interface = use.interface.empty() ? FreeInterface(member) : use.interface;
+  TRY(CheckInterfaceName(mine.inside.interface));
+  mine.inside.mac = use.mac.empty() ? FormatMac(RandomMac()) : use.mac;
+  auto mac = ParseMac(mine.inside.mac);
+  if (!mac || ((*mac)[0] & 1) != 0)
+    return Fail(Code::kInvalid,
+                "\"" + use.mac + "\" is no MAC address of an interface, as 02:42:0a:59:00:02");
+  mine.inside.aliases = use.aliases;
+  mine.internal = wanted.network.internal;
+  mine.names = wanted.network.dns_enabled;
+  mine.near = "veth" + std::to_string(last_near_++);
+  Network* network = TRY(Open(wanted.network));
+  network->members++;  // Leave takes it back, whatever else fails
+  member.interfaces.push_back(mine);
+  MemberInterface& kept = member.interfaces.back();
+  for (AddressPool& pool : network->pools) {
+    const bool v6 = pool.prefix().address.v6;
+    const IpAddress address = TRY_WITH(pool.Take(v6 ? use.ip6 : use.ip), "network " + wanted.network.name);
+    (v6 ? kept.ip6 : kept.ip) = address;
+    (v6 ? kept.inside.ip6 : kept.inside.ip) = FormatIp(address);
+    (v6 ? kept.inside.gateway6 : kept.inside.gateway) = FormatIp(pool.gateway());
+    (v6 ? kept.inside.prefix6 : kept.inside.prefix) = pool.prefix().bits;
+  }
+  if ((!use.ip.empty() && !kept.ip) || (!use.ip6.empty() && !kept.ip6))
+    return Fail(Code::kInvalid, "requested static ip " + (kept.ip ? use.ip6 : use.ip) +
+                                    " not in any subnet on network " + wanted.network.name);
+  return {};
+}
+
+Result<> HolderNetworks::Join(Member& member, const JoinRequest& request) {
+  member.id = request.container;
+  member.name = request.name;
+  for (const Membership& wanted : request.networks) {
+    auto joined = JoinOne(member, wanted);
+    if (joined) continue;
+    Leave(member);
+    return joined;
+  }
+  return {};
+}
+
+Result<> HolderNetworks::Attach(const Member& member, int net_namespace) {
+  if (way_out_ && !way_out_ready_) {
+    TRY(way_out_->Finish());
+    way_out_ready_ = true;
+  }
+  constexpr uint32_t kFirstMetric = 100;
+  uint32_t metric = kFirstMetric;
+  for (const MemberInterface& interface : member.interfaces)
+    TRY_WITH(bridges_.Attach({interface.near, interface.inside, net_namespace, metric++}),
+             "network " + interface.inside.network);
+  return {};
+}
+
+void HolderNetworks::Leave(Member& member) {
+  for (const MemberInterface& interface : member.interfaces) {
+    bridges_.Detach(interface.near);
+    auto it = networks_.find(interface.inside.network);
+    if (it == networks_.end()) continue;
+    for (AddressPool& pool : it->second.pools) {
+      const auto& address = pool.prefix().address.v6 ? interface.ip6 : interface.ip;
+      if (address) pool.Free(*address);
+    }
+    if (--it->second.members == 0) Close(interface.inside.network);
+  }
+  member.interfaces.clear();
+}
+
+std::vector<IpAddress> HolderNetworks::ResolverAddresses() const {
+  std::vector<IpAddress> addresses;
+  for (const auto& [name, network] : networks_)
+    for (const AddressPool& pool : network.pools)
+      if (network.record.dns_enabled) addresses.push_back(pool.gateway());
+  return addresses;
+}
+
+}  // namespace wolffia
