@@ -11,6 +11,7 @@
 #include "cmd/container_removal.h"
 #include "cmd/container_view.h"
 #include "cmd/joined_container.h"
+#include "cmd/new_networks.h"
 #include "cmd/new_volumes.h"
 #include "cmd/run_flags.h"
 #include "engine/base/process.h"
@@ -151,7 +152,12 @@ Result<NewContainerCommand> ReadNewContainer(const Command& command) {
   RunRequest request = TRY(ReadRunFlags(command.options(), session.settings, {words.begin() + 1, words.end()},
                                         TRY(WorkingDirectory())));
   FallBack(command, session.settings, request);
+  TRY(ResolveNetworks(session.store, request.network));
   auto joined = TRY(ResolveNamespaces(session.store, request));
+  if (joined && request.network.mode == "bridge")
+    return Fail(Code::kInvalid,
+                "user-defined networks do not go with --pid, --ipc or --uts of another container: the "
+                "container would have that one's user namespace");
   RunRoot root = TRY(OpenRunRoot(command, session, words[0]));
   return NewContainerCommand{std::move(session), std::move(request), std::move(root), std::move(joined)};
 }

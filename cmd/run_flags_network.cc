@@ -1,4 +1,5 @@
 // --network and what goes with it: which network a container has.
+#include "cmd/new_networks.h"
 #include "cmd/run_flags.h"
 #include "network/host_files.h"
 #include "network/network_options.h"
@@ -43,6 +44,7 @@ Result<> ReadNetworkFlags(const OptionValues& options, const Settings& settings,
   if (modes.empty()) modes.push_back(settings.network);
   TRY(ReadNetworkModes(modes, settings.network_options, request.network));
   NetworkConfig& network = request.network;
+  TRY(ReadNetworkUseFlags(options, network));
   network.add_hosts = options.List("add-host");
   for (const std::string& host : network.add_hosts) TRY(CheckAddedHost(host));
   if (options.Bool("no-hosts") && !network.add_hosts.empty())

@@ -40,6 +40,8 @@ Result<std::unique_ptr<ContainerNetwork>> ContainerNetwork::Make(const Context& 
   const NetworkConfig& config = network->setup_.config;
   if (config.mode == "slirp4netns")
     network->driver_ = std::make_unique<Slirp4netns>(config.options);
+  else if (config.mode == "bridge")
+    network->driver_ = std::make_unique<BridgeDriver>(std::move(network->setup_.bridge));
   else if (config.mode == "pasta")
     network->driver_ = std::make_unique<Pasta>(config.options);
   else

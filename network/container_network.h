@@ -15,6 +15,7 @@
 #include <string>
 
 #include "engine/base/event_loop.h"
+#include "network/bridge_driver.h"
 #include "network/driver.h"
 
 namespace wolffia {
@@ -22,6 +23,7 @@ namespace wolffia {
 struct ContainerNetworkSetup {
   NetworkConfig config;
   std::string container_id, container_name;
+  BridgeSetup bridge;                   // of mode "bridge"
   std::string data_root, runtime_root;  // of the store: networks/, and what is gone at reboot
 };
 

@@ -64,6 +64,10 @@ Result<HolderAnswer> ReadAnswer(const Packet& packet) {
 }
 
 Result<> StartHolder(int directory, const HolderPlace& place, int user_namespace) {
+  const HolderStart start = TRY(place.start());
+  Fd found;
+  if (user_namespace < 0 && place.user_namespace) found = place.user_namespace();
+  if (found) user_namespace = found.get();
   SocketPair control = TRY(MakeSocketPair());
   Fd nothing = TRY(Open("/dev/null", O_RDWR));
   SpawnRequest request{.program = place.program, .argv = {"wolffia-net", "holder"}};
@@ -75,7 +79,7 @@ Result<> StartHolder(int directory, const HolderPlace& place, int user_namespace
   if (user_namespace >= 0) request.donations.push_back({user_namespace, kHolderNamespace});
   Child starter = TRY(Spawn(request));
   control.theirs.Reset();
-  TRY(SendPacket(control.ours.get(), Encode(place.start)));
+  TRY(SendPacket(control.ours.get(), Encode(start)));
   TRY(ReadAnswer(TRY(ReceiveInTime(control.ours.get()))));
   TRY(starter.Wait());
   return {};

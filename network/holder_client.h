@@ -2,6 +2,8 @@
 // there is none. As long as it is open, the container is a member.
 #pragma once
 
+#include <functional>
+
 #include "engine/base/fd.h"
 #include "network/holder_protocol.h"
 
@@ -10,7 +12,10 @@ namespace wolffia {
 struct HolderPlace {
   std::string runtime_root;  // of the store
   std::string program;       // wolffia-net
-  HolderStart start;
+  // Both only called where a holder has to be started: how, and H of one that was killed, if containers of
+  // its are found (else nothing).
+  std::function<Result<HolderStart>()> start;
+  std::function<Fd()> user_namespace;
 };
 
 class HolderClient {

@@ -82,7 +82,7 @@ Result<> HolderNetworks::JoinOne(Member& member, const Membership& wanted) {
   TRY(CheckInterfaceName(mine.inside.interface));
   mine.inside.mac = use.mac.empty() ? FormatMac(RandomMac()) : use.mac;
   auto mac = ParseMac(mine.inside.mac);
-  if (!mac || ((*mac)[0] & 1) != 0)
+  if (!mac || !IsUnicast(*mac))
     return Fail(Code::kInvalid,
                 "\"" + use.mac + "\" is no MAC address of an interface, as 02:42:0a:59:00:02");
   mine.inside.aliases = use.aliases;

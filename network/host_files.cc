@@ -128,7 +128,10 @@ std::optional<std::string> MakeResolvConf(const HostFilesRequest& request) {
   std::vector<std::string> servers = network.dns;
   if (servers.empty() || network.mode == "bridge")
     servers.insert(servers.begin(), request.name_servers.begin(), request.name_servers.end());
-  if (network.dns.empty()) servers.insert(servers.end(), resolver.servers.begin(), resolver.servers.end());
+  // Another server would be asked for names of containers too, and say that there are none.
+  const bool answered = network.mode == "bridge" && !request.name_servers.empty();
+  if (network.dns.empty() && !answered)
+    servers.insert(servers.end(), resolver.servers.begin(), resolver.servers.end());
   std::string out;
   if (!resolver.search.empty()) out += "search" + Joined(resolver.search) + "\n";
   for (const std::string& server : servers) out += "nameserver " + server + "\n";

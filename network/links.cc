@@ -8,9 +8,6 @@
 #include <sched.h>
 
 #include <cerrno>
-#include <charconv>
-
-#include "engine/base/random.h"
 
 namespace wolffia {
 namespace {
@@ -35,37 +32,6 @@ void PutLink(NetlinkMessage& message, const std::string& name, int mtu) {
 }
 
 }  // namespace
-
-std::optional<MacAddress> ParseMac(std::string_view text) {
-  MacAddress mac{};
-  if (text.size() != 17) return std::nullopt;
-  for (size_t i = 0; i < mac.size(); i++) {
-    const char* at = text.data() + 3 * i;
-    auto [end, error] = std::from_chars(at, at + 2, mac[i], 16);
-    if (error != std::errc() || end != at + 2) return std::nullopt;
-    if (i < 5 && at[2] != ':' && at[2] != '-') return std::nullopt;
-  }
-  return mac;
-}
-
-std::string FormatMac(const MacAddress& mac) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (uint8_t byte : mac) {
-    if (!text.empty()) text += ':';
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
-}
-
-MacAddress RandomMac() {
-  const std::string digits = RandomHex(6);
-  MacAddress mac{};
-  for (size_t i = 0; i < mac.size(); i++) std::from_chars(&digits[2 * i], &digits[2 * i] + 2, mac[i], 16);
-  mac[0] = static_cast<uint8_t>((mac[0] & 0xfc) | 2);
-  return mac;
-}
 
 Result<Links> Links::Open() {
   return Links(TRY(NetlinkSocket::Open(NETLINK_ROUTE)));

@@ -3,21 +3,15 @@
 // executes nothing.
 #pragma once
 
-#include <array>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "network/ip_address.h"
+#include "network/mac_address.h"
 #include "network/netlink.h"
 
 namespace wolffia {
-
-using MacAddress = std::array<uint8_t, 6>;
-
-std::optional<MacAddress> ParseMac(std::string_view text);  // "02:42:0a:59:00:02"; also with '-'
-std::string FormatMac(const MacAddress& mac);
-MacAddress RandomMac();  // a unicast one, locally administered
 
 class Links {
  public:

@@ -148,6 +148,8 @@ Result<std::unique_ptr<RunningContainer>> RunningContainer::Prepare(const Contex
   const LaunchPlan& plan = running->pending_->plan;
   if (setup.mode != StartMode::kRootOnly)
     running->network_ = TRY(PrepareNetwork(context, store, container.record, p.spec.hostname));
+  if (running->network_)
+    running->pending_->plan.parent_user_namespace = running->network_->ParentUserNamespace();
   const bool terminal = p.spec.process.terminal, layered = p.lower != nullptr;
   running->server_ = RootServer(p.lower, ViewOf(p.spec));
   if (terminal || setup.mode == StartMode::kRootOnly) {

@@ -66,6 +66,22 @@ Result<IdMapWriter> IdMapWriter::Start(pid_t pid, const IdMaps& maps, const Host
   return writer;
 }
 
+Result<> WriteMapsBelow(pid_t pid, const IdMaps& maps, uint32_t uid, uint32_t gid) {
+  const std::string proc = "/proc/" + std::to_string(pid);
+  auto text = [](std::vector<SpecIdMapping> map, uint32_t own) {
+    std::string lines;
+    for (SpecIdMapping& m : map) {
+      if (m.host_id == own) m.host_id = 0;
+      lines += Line(m);
+    }
+    return lines;
+  };
+  // As for any container with one id: it must not be able to leave groups that keep it out of files.
+  if (maps.single) TRY(WriteFile(proc + "/setgroups", "deny"));
+  TRY(WriteFile(proc + "/uid_map", text(maps.uids, uid)));
+  return WriteFile(proc + "/gid_map", text(maps.gids, gid));
+}
+
 Result<> IdMapWriter::Finish() {
   for (Helper& helper : helpers_) {
     ExitStatus status = TRY(helper.child.Wait());

@@ -23,4 +23,8 @@ class IdMapWriter {
   std::vector<Helper> helpers_;
 };
 
+// Written by a process in the user namespace of the user's networks, where the user's own ids (uid, gid) are
+// 0 and all others are the host's.
+Result<> WriteMapsBelow(pid_t pid, const IdMaps& maps, uint32_t uid, uint32_t gid);
+
 }  // namespace wolffia

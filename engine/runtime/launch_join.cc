@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "engine/runtime/child_state.h"
+#include "engine/runtime/id_map_writer.h"
 
 namespace wolffia {
 namespace {
@@ -19,12 +20,19 @@ namespace {
 struct Report {
   int32_t pid = -1;
   int32_t os_errno = 0;
-  bool joined = false;
+  bool joined = false, mapped = true;
 };
+
+bool Join(const LaunchPlan& plan) {
+  if (plan.join) return setns(plan.join->pidfd, static_cast<int>(plan.join->flags)) == 0;
+  return setns(plan.parent_user_namespace, CLONE_NEWUSER) == 0;
+}
 
 [[noreturn]] void JoinAndClone(const LaunchPlan& plan, ChildMemory& memory, int socket, int report_to) {
   Report report;
-  if (setns(plan.join->pidfd, static_cast<int>(plan.join->flags)) == 0) {
+  const uid_t uid = geteuid();
+  const gid_t gid = getegid();
+  if (Join(plan)) {
     report.joined = true;
     clone_args args{};
     args.flags = plan.clone_flags | CLONE_PARENT;  // the exit signal is that of this process then
@@ -32,8 +40,20 @@ struct Report {
     if (report.pid == 0) RunLaunchChild(plan, memory, socket);
   }
   report.os_errno = report.pid < 0 ? errno : 0;
+  if (report.pid > 0 && !plan.join) {
+    auto written = WriteMapsBelow(report.pid, plan.maps, uid, gid);
+    report.mapped = written.has_value();
+    if (!written) report.os_errno = written.error().os_errno;
+  }
   bool told = write(report_to, &report, sizeof report) == sizeof report;
   _exit(told ? 0 : 1);
+}
+
+std::unexpected<Error> ExplainBelow(const Report& report) {
+  const char* what = !report.joined  ? "enter the user namespace of the container's networks"
+                     : report.mapped ? "make the container's namespaces"
+                                     : "map the ids of the container below its networks";
+  return FailErrno(what, report.os_errno == 0 ? ESRCH : report.os_errno);
 }
 
 std::unexpected<Error> Explain(const Report& report) {
@@ -67,11 +87,13 @@ Result<Child> CloneJoined(const LaunchPlan& plan, ChildMemory& memory, int socke
   Report report;
   size_t n = TRY(ReadFull(pipe.read.get(), &report, sizeof report));
   TRY(joiner.Wait());
-  if (n != sizeof report || report.pid < 0) return Explain(report);
+  if (n != sizeof report || report.pid < 0) return plan.join ? Explain(report) : ExplainBelow(report);
   // It is our child and not reaped: the number cannot mean another.
   Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, report.pid, 0)));
   if (!pidfd) return FailErrno("open a pidfd of the container's first process");
-  return Child(report.pid, std::move(pidfd));
+  Child child(report.pid, std::move(pidfd));
+  if (!report.mapped) return ExplainBelow(report);
+  return child;
 }
 
 // The mount is copied where it is, in the other container's mount namespace, and carried over: until

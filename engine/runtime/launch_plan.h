@@ -51,6 +51,7 @@ struct LaunchPlan {
   std::vector<LaunchStep> steps;
   int slot_count = 0;  // descriptors that steps hand to later steps
   std::optional<JoinTarget> join;
+  int parent_user_namespace = -1;  // the new one is made below it; -1: below ours
 
   // Tests force the failure of every step: this step fails with this errno instead of being done.
   struct Fault {

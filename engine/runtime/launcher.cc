@@ -50,11 +50,12 @@ Result<Launcher> Launcher::Begin(const LaunchPlan& plan, const HostFacts& host) 
   launcher.plan_ = &plan;
   SocketPair sockets = TRY(MakeSocketPair());
   ChildMemory memory(plan);
-  launcher.child_ = plan.join ? TRY(CloneJoined(plan, memory, sockets.theirs.get()))
-                              : TRY(CloneChild(plan, memory, sockets.theirs.get()));
+  const bool between = plan.join || plan.parent_user_namespace >= 0;
+  launcher.child_ = between ? TRY(CloneJoined(plan, memory, sockets.theirs.get()))
+                            : TRY(CloneChild(plan, memory, sockets.theirs.get()));
   launcher.socket_ = std::move(sockets.ours);
   pid_t pid = launcher.child_.pid();
-  if (!plan.join) launcher.maps_ = TRY(IdMapWriter::Start(pid, plan.maps, host));
+  if (!between) launcher.maps_ = TRY(IdMapWriter::Start(pid, plan.maps, host));
   // Now, because the child soon changes its ids and then may not be looked at.
   auto user_namespace = Open("/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY);
   if (!user_namespace && launcher.IsEnding(user_namespace.error())) return launcher.ExplainEnd();

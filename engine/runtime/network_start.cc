@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "engine/base/file.h"
+#include "engine/runtime/bridge_setup.h"
 #include "network/host_files.h"
 
 namespace wolffia {
@@ -24,6 +25,7 @@ Result<std::unique_ptr<ContainerNetwork>> PrepareNetwork(const Context& context,
                               .container_name = record.name,
                               .data_root = store.root_path(),
                               .runtime_root = store.runroot_path()};
+  if (record.network_config.mode == "bridge") setup.bridge = TRY(MakeBridgeSetup(context, store, record));
   std::unique_ptr<ContainerNetwork> network = TRY(ContainerNetwork::Make(context, std::move(setup)));
   if (network == nullptr) return network;
   TRY(network->Prepare());

@@ -322,7 +322,7 @@ std::map<std::string, std::string> Sysctls(const SpecInputs& in) {
 Result<BuiltSpec> BuildSpec(const Context& context, const SpecInputs& inputs) {
   const std::string& network = inputs.request.network.mode;
   if (network != "none" && network != "host" && network != "slirp4netns" && network != "pasta" &&
-      !network.starts_with("container:"))
+      network != "bridge" && !network.starts_with("container:"))
     return Fail(Code::kUnsupported, "--network " + network + ": not supported by this version");
   BuiltSpec built;
   RuntimeSpec& spec = built.spec;

@@ -106,7 +106,9 @@ class HolderTest : public ::testing::Test {
   BridgeSetup Setup(const std::string& id, const std::vector<Membership>& networks) const {
     BridgeSetup setup{
         .container = id + std::string(52, '0'), .name = "Web-" + id, .networks = networks, .holder = {}};
-    setup.holder = {dir_ / "run", WOLFFIA_BIN_DIR "/wolffia-net", {}};
+    setup.holder = {.runtime_root = dir_ / "run",
+                    .program = WOLFFIA_BIN_DIR "/wolffia-net",
+                    .start = [] { return HolderStart(); }};
     return setup;
   }
   static NetworkRecord Internal(const std::string& name, const NetworkSurroundings& around) {

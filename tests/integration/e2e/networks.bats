@@ -81,12 +81,12 @@ EOF
   assert_output_is "Error: default network wolffia cannot be removed"
   run -0 wolffia network rm foo
   assert_output_is foo
-  wolffia network create a
-  wolffia network create b --label keep
+  wolffia network create one
+  wolffia network create other --label keep
   run -0 wolffia network prune -f --filter label!=keep
-  assert_output_is a
+  assert_output_is one
   run -0 wolffia network ls -q
-  assert_output_is $'b\nwolffia'
+  assert_output_is $'other\nwolffia'
   run -0 wolffia events --stream=false --since 1h --filter type=network --filter event=remove --format '{{.Name}}'
   assert_output_has foo
 }

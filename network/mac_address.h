@@ -1,0 +1,23 @@
+// Ethernet addresses of interfaces, as text and bytes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace wolffia {
+
+using MacAddress = std::array<uint8_t, 6>;
+
+std::optional<MacAddress> ParseMac(std::string_view text);  // "02:42:0a:59:00:02"; also with '-'
+std::string FormatMac(const MacAddress& mac);
+MacAddress RandomMac();  // a unicast one, locally administered
+
+// False for those of a group (IEEE 802), which no interface can have.
+inline bool IsUnicast(const MacAddress& mac) {
+  return (mac[0] & 1) == 0;
+}
+
+}  // namespace wolffia
