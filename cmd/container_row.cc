@@ -6,6 +6,7 @@
 
 #include "cmd/container_view.h"
 #include "cmd/human.h"
+#include "cmd/port_view.h"
 
 namespace wolffia {
 namespace {
@@ -74,7 +75,7 @@ constexpr Field kFields[] = {
     {"Status", [](const Listing& l, const View& v) -> Value { return StatusText(l.status, v.now_ns); }},
     {"State", [](const Listing& l, const View&) -> Value { return std::string(StateName(l.status)); }},
     {"Names", [](const Listing& l, const View&) -> Value { return l.status.record.name; }},
-    {"Ports", Nothing},
+    {"Ports", [](const Listing& l, const View&) -> Value { return PortsText(l.status.record); }},
     {"Labels", [](const Listing& l, const View&) -> Value { return LabelsOf(l.status.record); }},
     {"Mounts", [](const Listing& l, const View&) -> Value { return Joined(l.status.record.mounts, ","); }},
     {"Networks", [](const Listing& l, const View&) -> Value { return l.status.record.network; }},
@@ -174,7 +175,7 @@ Value JsonRowOf(const ContainerListing& listing, const RowView& view) {
   json["Namespaces"] = Value::object();
   json["Networks"] = Value::array({record.network});
   for (const char* field : {"Pid", "Pod", "PodName"}) json[field] = row[field];
-  json["Ports"] = nullptr;
+  json["Ports"] = PortsJson(record);
   json["Restarts"] = row["Restarts"];
   json["Size"] = nullptr;
   if (listing.size) json["Size"] = {{"rootFsSize", listing.size->root}, {"rwSize", listing.size->changed}};

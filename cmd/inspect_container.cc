@@ -4,6 +4,7 @@
 
 #include "cmd/container_view.h"
 #include "cmd/inspect.h"
+#include "cmd/port_view.h"
 #include "engine/base/context.h"
 #include "engine/runtime/counters_file.h"
 #include "engine/runtime/exec_request.h"
@@ -51,7 +52,7 @@ Value MountsOf(const ContainerDetails& details) {
   return list;
 }
 
-Value NetworkSettings() {
+Value NetworkSettings(const ContainerRecord& record) {
   Value settings = Value::object();
   for (const char* name : {"EndpointID", "Gateway", "IPAddress"}) settings[name] = "";
   settings["IPPrefixLen"] = 0;
@@ -61,7 +62,7 @@ Value NetworkSettings() {
   settings["HairpinMode"] = false;
   settings["LinkLocalIPv6Address"] = "";
   settings["LinkLocalIPv6PrefixLen"] = 0;
-  settings["Ports"] = Value::object();
+  settings["Ports"] = PortBindings(record, true);
   settings["SandboxKey"] = "";
   settings["Networks"] = Value::object();
   return settings;
@@ -247,7 +248,7 @@ Value DescribeContainer(const ContainerDetails& details) {
     auto& known = value["Dependencies"];
     if (std::find(known.begin(), known.end(), id) == known.end()) known.push_back(id);
   }
-  value["NetworkSettings"] = NetworkSettings();
+  value["NetworkSettings"] = NetworkSettings(record);
   value["Namespace"] = "";
   value["IsInfra"] = false;
   value["IsService"] = false;

@@ -4,6 +4,7 @@
 
 #include "cmd/container_size.h"
 #include "cmd/inspect.h"
+#include "cmd/port_view.h"
 #include "engine/runtime/capability.h"
 
 namespace wolffia {
@@ -143,7 +144,7 @@ Value DescribeHostConfig(const ContainerDetails& details) {
   config["ContainerIDFile"] = record.id_file;
   config["LogConfig"] = LogConfigOf(details);
   config["NetworkMode"] = record.network;
-  config["PortBindings"] = Value::object();
+  config["PortBindings"] = PortBindings(record, false);
   config["RestartPolicy"] = {{"Name", record.restart_policy}, {"MaximumRetryCount", record.restart_retries}};
   config["AutoRemove"] = record.auto_remove;
   config["VolumeDriver"] = "";
@@ -161,7 +162,7 @@ Value DescribeHostConfig(const ContainerDetails& details) {
   config["OomScoreAdj"] = spec.process.oom_score_adj.value_or(0);
   config["PidMode"] = word(record.pid_mode, "private");
   config["Privileged"] = false;
-  config["PublishAllPorts"] = false;
+  config["PublishAllPorts"] = record.network_config.publish_all;
   config["ReadonlyRootfs"] = spec.root_readonly;
   config["SecurityOpt"] = SecurityOptionsOf(spec);
   config["Tmpfs"] = std::move(tmpfs);

@@ -73,13 +73,13 @@ Result<ContainerRecord> RecordOf(const Command& command, const RunRequest& reque
   record.entrypoint = request.entrypoint.value_or(root.config.entrypoint);
   record.passwd = request.process.passwd_entry;
   record.id_file = command.options().String("cidfile");
-  record.ports.assign(root.config.exposed_ports.begin(), root.config.exposed_ports.end());
   TRY(FillLifecycle(request, root.config, record));
   TRY(FillTerminal(request, root.config, record));
   TRY(FillLog(request, root.config, record));
   TRY(FillHealth(request, root.config, record));
   TRY(FillNamespaces(request, root.config, record));
   TRY(FillNetwork(request, root.config, record));
+  TRY(FillPorts(request, root.config, record));
   TRY(FillProcess(request, root.config, record));
   TRY(FillVolumes(request, root.config, record));
   return record;

@@ -5,16 +5,16 @@ namespace {
 
 constexpr std::string_view kRunFlags =
     " "
-    "c m p P arch authfile blkio-weight blkio-weight-device cert-dir cgroup-conf "
+    "c m arch authfile blkio-weight blkio-weight-device cert-dir cgroup-conf "
     "cgroup-parent cgroupns cgroups chrootdirs cpu-period cpu-quota cpu-rt-period init-ctr "
     "cpu-rt-runtime cpu-shares cpus cpuset-cpus cpuset-mems creds decryption-key "
     "device-cgroup-rule device-read-bps device-read-iops device-write-bps device-write-iops "
-    "disable-content-trust dns-opt expose gpus group-entry "
+    "disable-content-trust dns-opt gpus group-entry "
     "health-log-destination health-max-log-count hostuser hosts-file http-proxy init-path "
     "isolation kernel-memory link link-local-ip memory memory-reservation "
     "memory-swap memory-swappiness no-hostname oom-kill-disable os "
     "passwd-entry personality pids-limit pod pod-id-file preserve-fd preserve-fds privileged "
-    "publish publish-all rdt-class requires retry retry-delay rmi runtime sdnotify "
+    "rdt-class requires retry retry-delay rmi runtime sdnotify "
     "seccomp-policy subgidname subuidname systemd tls-verify use-api-socket variant "
     "volume-driver ";
 constexpr std::string_view kExecFlags = " no-session preserve-fd preserve-fds ";

@@ -116,6 +116,7 @@ Result<RunRequest> ReadRunFlags(const OptionValues& options, const Settings& set
   request.auto_remove = options.Bool("rm");
   request.init = options.Bool("init");
   TRY(ReadNetworkFlags(options, settings, request));
+  TRY(ReadPortFlags(options, request));
   request.userns = {options.String("userns"), options.List("uidmap"), options.List("gidmap")};
   request.cap_add = options.List("cap-add");
   request.cap_drop = options.List("cap-drop");

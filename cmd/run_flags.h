@@ -23,6 +23,7 @@ Result<> ReadLifecycleFlags(const OptionValues& options, RunRequest& request);
 Result<> ReadLogFlags(const OptionValues& options, RunRequest& request);
 Result<> ReadNamespaceFlags(const OptionValues& options, RunRequest& request);
 Result<> ReadNetworkFlags(const OptionValues& options, const Settings& settings, RunRequest& request);
+Result<> ReadPortFlags(const OptionValues& options, RunRequest& request);
 Result<> ReadProcessFlags(const OptionValues& options, RunRequest& request);
 Result<> ReadTerminalFlags(const OptionValues& options, RunRequest& request);
 Result<> ReadVolumeFlags(const OptionValues& options, RunRequest& request);
@@ -40,6 +41,7 @@ Result<> FillLifecycle(const RunRequest& request, const ImageConfig& image, Cont
 Result<> FillLog(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);
 Result<> FillNamespaces(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);
 Result<> FillNetwork(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);
+Result<> FillPorts(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);
 Result<> FillProcess(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);
 Result<> FillTerminal(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);
 Result<> FillVolumes(const RunRequest& request, const ImageConfig& image, ContainerRecord& record);

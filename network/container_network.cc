@@ -2,34 +2,19 @@
 
 #include <sys/epoll.h>
 
-#include <algorithm>
-
+#include "engine/base/file.h"
 #include "network/host_address.h"
 #include "network/pasta.h"
 #include "network/rate_limit.h"
 #include "network/slirp4netns.h"
 
 namespace wolffia {
-namespace {
-
-constexpr int64_t kMillisecond = 1'000'000;
-constexpr int64_t kSteadyNs = 10'000 * kMillisecond;  // a helper that lives so long has not failed to start
-
-// Before the nth repair in a row: at once, then after 100 ms, 200 ms ... 10 s.
-int64_t PauseBefore(int failures) {
-  return failures == 0 ? 0
-                       : std::min<int64_t>(int64_t{100} << std::min(failures - 1, 7), 10'000) * kMillisecond;
-}
-
-}  // namespace
 
 ContainerNetwork::ContainerNetwork(const Context& context, ContainerNetworkSetup setup)
     : context_(context), setup_(std::move(setup)) {}
 
 ContainerNetwork::~ContainerNetwork() {
-  if (loop_ == nullptr) return;
-  ForgetHelpers();
-  loop_->Cancel(repair_timer_);
+  if (loop_ != nullptr && forwarder_) loop_->Forget(forwarder_->control());
 }
 
 Result<std::unique_ptr<ContainerNetwork>> ContainerNetwork::Make(const Context& context,
@@ -50,18 +35,24 @@ Result<std::unique_ptr<ContainerNetwork>> ContainerNetwork::Make(const Context& 
 }
 
 Result<> ContainerNetwork::Prepare() {
-  return driver_->Prepare();
+  TRY(driver_->Prepare());
+  if (setup_.config.ports.empty()) return {};
+  const std::string program = TRY(FindSibling("wolffia-net"));
+  forwarder_ = TRY(PortForwarder::Reserve(setup_.config.ports, false, program));
+  return {};
 }
 
 Result<> ContainerNetwork::Begin(int user_namespace, Fd net_namespace, bool root_mapped) {
   net_namespace_ = std::move(net_namespace);
   target_ = {user_namespace, net_namespace_.get(), root_mapped};
-  return driver_->Begin(target_);
+  TRY(driver_->Begin(target_));
+  return forwarder_ ? forwarder_->Begin(target_) : Result<>();
 }
 
 Result<> ContainerNetwork::Finish() {
   TRY(driver_->Finish());
-  return LimitInterfaces();
+  TRY(LimitInterfaces());
+  return forwarder_ ? forwarder_->Finish(driver_->Interfaces()) : Result<>();
 }
 
 // The limits of an interface go with it when its helper dies.
@@ -75,6 +66,7 @@ Result<> ContainerNetwork::LimitInterfaces() {
 NetworkState ContainerNetwork::State() const {
   NetworkState state{driver_->Interfaces(), {}};
   for (const HelperProcess& helper : driver_->Helpers()) state.helpers[helper.name] = helper.pid;
+  if (forwarder_) state.helpers[PortForwarder::kName] = forwarder_->Process().pid;
   return state;
 }
 
@@ -87,42 +79,41 @@ std::string ContainerNetwork::HostAddress() const {
 Result<> ContainerNetwork::Watch(EventLoop& loop, HelperReport report) {
   loop_ = &loop;
   report_ = std::move(report);
-  repaired_ns_ = context_.now();
-  WatchHelpers();
+  watches_.push_back(std::make_unique<HelperWatch>(
+      context_, loop,
+      HelperWatch::Setup{[this] { return driver_->Helpers(); }, [this] { return RepairDriver(); }, report_}));
+  if (!forwarder_) return {};
+  watches_.push_back(
+      std::make_unique<HelperWatch>(context_, loop,
+                                    HelperWatch::Setup{[this] { return std::vector{forwarder_->Process()}; },
+                                                       [this] { return RepairForwarder(); }, report_}));
+  WatchWarnings();
   return {};
 }
 
-void ContainerNetwork::WatchHelpers() {
-  for (const HelperProcess& helper : driver_->Helpers()) {
-    if (!loop_->Watch(helper.pidfd, EPOLLIN, [this, name = helper.name](uint32_t) { Lost(name); })) continue;
-    watched_.push_back(helper.pidfd);
-  }
+Result<> ContainerNetwork::RepairDriver() {
+  TRY(driver_->Repair(target_));
+  TRY(LimitInterfaces());
+  // Its error is that the forwarder has ended, too: that one is repaired by itself.
+  if (forwarder_) (void)forwarder_->Move(driver_->Interfaces());
+  return {};
 }
 
-void ContainerNetwork::ForgetHelpers() {
-  for (int fd : watched_) loop_->Forget(fd);
-  watched_.clear();
+Result<> ContainerNetwork::RepairForwarder() {
+  loop_->Forget(forwarder_->control());
+  TRY(forwarder_->Repair(target_, driver_->Interfaces()));
+  WatchWarnings();
+  return {};
 }
 
-void ContainerNetwork::Lost(const std::string& helper) {
-  ForgetHelpers();
-  if (context_.now() - repaired_ns_ > kSteadyNs) failures_ = 0;
-  report_(helper, "died", "");
-  repair_timer_ = loop_->After(PauseBefore(failures_++), [this] { Repair(); });
+void ContainerNetwork::WatchWarnings() {
+  (void)loop_->Watch(forwarder_->control(), EPOLLIN, [this](uint32_t events) { PassWarnings(events); });
+  PassWarnings(0);  // those of its start
 }
 
-void ContainerNetwork::Repair() {
-  Result<> repaired = driver_->Repair(target_);
-  if (repaired) repaired = LimitInterfaces();
-  repaired_ns_ = context_.now();
-  const std::string name = setup_.config.mode;
-  if (!repaired) {
-    report_(name, "failed", repaired.error().what);
-    repair_timer_ = loop_->After(PauseBefore(failures_++), [this] { Repair(); });
-    return;
-  }
-  report_(name, "restarted", "");
-  WatchHelpers();
+void ContainerNetwork::PassWarnings(uint32_t events) {
+  while (auto warning = forwarder_->ReadWarning()) report_(PortForwarder::kName, "warning", *warning);
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0) loop_->Forget(forwarder_->control());
 }
 
 }  // namespace wolffia

@@ -1,22 +1,23 @@
 // ContainerNetwork: the network of one running container, in its monitor: driver, published ports, fast path
 // and rates put together in the order that works.
 //
-//   Prepare   before the first process exists: whatever can be refused is refused here (a port that is taken)
-//   Begin     the namespaces exist, the id maps are written: helpers start while the container builds its
-//   root Finish    the network can be used Watch     from then on: a helper that dies is reported and
-//   replaced, without the container noticing more than
-//             broken connections
+// - Prepare: before the first process exists: whatever can be refused is refused here (a port that is taken).
+// - Begin: the namespaces exist, the id maps are written: helpers start while the container builds its root.
+// - Finish: the network can be used, clients of published ports are served.
+// - Watch: from then on a helper that dies is reported and replaced, without the container noticing more than
+//   broken connections.
 //
 // Nothing of it survives the object: helpers end when it is destroyed, and when the monitor is killed.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "engine/base/event_loop.h"
 #include "network/bridge_driver.h"
 #include "network/driver.h"
+#include "network/helper_watch.h"
+#include "network/port_forwarder.h"
 
 namespace wolffia {
 
@@ -27,10 +28,6 @@ struct ContainerNetworkSetup {
   std::string data_root, runtime_root;  // of the store: networks/, and what is gone at reboot
 };
 
-// A helper's fate: "died" (and will be replaced), "restarted", "failed" (why it was not; it is tried again).
-using HelperReport =
-    std::function<void(const std::string& helper, const std::string& action, const std::string& detail)>;
-
 class ContainerNetwork {
  public:
   // nullptr for a mode that needs nothing of us (none, host, container:, ns:).
@@ -38,6 +35,7 @@ class ContainerNetwork {
   ContainerNetwork(const ContainerNetwork&) = delete;
   ~ContainerNetwork();
 
+  // kBusy: a published port of the host is taken.
   Result<> Prepare();
   int ParentUserNamespace() const { return driver_->ParentUserNamespace(); }
   // Takes /proc/PID/ns/net; `user_namespace` stays the caller's and outlives this.
@@ -54,22 +52,20 @@ class ContainerNetwork {
  private:
   ContainerNetwork(const Context& context, ContainerNetworkSetup setup);
   Result<> LimitInterfaces();
-  void WatchHelpers();
-  void ForgetHelpers();
-  void Lost(const std::string& helper);
-  void Repair();
+  Result<> RepairDriver();
+  Result<> RepairForwarder();
+  void WatchWarnings();
+  void PassWarnings(uint32_t events);
 
   const Context& context_;
   ContainerNetworkSetup setup_;
   Fd net_namespace_;
   NetworkTarget target_;
   std::unique_ptr<NetworkDriver> driver_;
+  std::unique_ptr<PortForwarder> forwarder_;  // nullptr: nothing is published
   EventLoop* loop_ = nullptr;
   HelperReport report_;
-  std::vector<int> watched_;
-  EventLoop::TimerId repair_timer_ = 0;
-  int failures_ = 0;         // of repairs, in a row
-  int64_t repaired_ns_ = 0;  // when the last one was made
+  std::vector<std::unique_ptr<HelperWatch>> watches_;
 };
 
 }  // namespace wolffia

@@ -126,6 +126,7 @@ Result<std::unique_ptr<ForwardDatagrams::Flow>> ForwardDatagrams::MakeFlow(const
                                                                            const std::string& control) {
   const ForwardRoute route = RouteFor(client, port_.container_port, state_.target);
   if (!route.possible) return Fail(Code::kNetwork, "the container has no address");
+  state_.WarnOf(route);
   auto flow = std::make_unique<Flow>();
   flow->datagrams = this;
   flow->client = client;

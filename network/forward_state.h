@@ -5,8 +5,8 @@
 #include <set>
 #include <string>
 
+#include "network/forward_address.h"
 #include "network/forward_loop.h"
-#include "network/forward_protocol.h"
 
 namespace wolffia {
 
@@ -22,6 +22,15 @@ struct ForwardState {
 
   void Warn(const std::string& text) {
     if (told.insert(text).second) tell(text);
+  }
+  // Of a client whose address cannot be kept.
+  void WarnOf(const ForwardRoute& route) {
+    if (route.other_family)
+      Warn("IPv6 clients are seen with the gateway's address: the container does not serve them by IPv6");
+    else if (!route.kept)
+      Warn(
+          "clients on the host's loopback are seen with the gateway's address: the container could not "
+          "answer theirs");
   }
 };
 

@@ -61,8 +61,7 @@ Result<> ForwardStream::Connect(bool ipv4_only) {
   tried_ipv4_ = ipv4_only || address_.any.sa_family == AF_INET;
   const ForwardRoute route = RouteFor(address_, container_port_, state_.target, ipv4_only);
   if (!route.possible) return Fail(Code::kNetwork, "the container has no address");
-  if (route.other_family && !ipv4_only)
-    state_.Warn("the container has no IPv6 address: it sees the gateway's in place of an IPv6 client's");
+  state_.WarnOf(route);
   container_.fd = TRY(ConnectTransparent(route, SOCK_STREAM, state_.transparent));
   if (!state_.transparent)
     state_.Warn("the kernel does not allow another's address: the container sees its own as the client's");

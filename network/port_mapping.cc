@@ -195,6 +195,9 @@ Result<> PublishExposed(const std::set<std::string>& exposed, std::vector<PortMa
   const size_t given = ports.size();
   for (const std::string& text : exposed) {
     const PortMapping range = TRY_WITH(ParseExposedPort(text), "exposed port \"" + text + "\"");
+    if (ports.size() - given + range.count > kMaxExposed)
+      return Fail(Code::kInvalid, "more than " + std::to_string(kMaxExposed) +
+                                      " ports are exposed: publish those that are needed, with -p");
     for (int i = 0; i < range.count; i++) {
       PortMapping port{.host_ip = "", .protocol = range.protocol};
       port.container_port = static_cast<uint16_t>(range.container_port + i);
@@ -213,6 +216,10 @@ bool SharesHostPort(const PortMapping& one, const PortMapping& other) {
   return one.protocol == other.protocol && one.host_port != 0 && other.host_port != 0 &&
          Overlaps(one.host_port, one.count, other.host_port, other.count) &&
          SharesAddress(one.host_ip, other.host_ip);
+}
+
+std::string ContainerPortOf(const PortMapping& port, int index) {
+  return std::to_string(port.container_port + index) + "/" + std::string(ProtocolName(port.protocol));
 }
 
 std::string HostAddressOf(const PortMapping& port, int index) {

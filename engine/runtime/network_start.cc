@@ -2,9 +2,13 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+#include <cerrno>
+
 #include "engine/base/file.h"
 #include "engine/runtime/bridge_setup.h"
 #include "network/host_files.h"
+#include "network/port_mapping.h"
 
 namespace wolffia {
 namespace {
@@ -13,6 +17,26 @@ namespace {
 Result<> Rewrite(const std::string& path, const std::string& text) {
   if (!ExistsAt(AT_FDCWD, path)) return {};
   return ReplaceFileAt(AT_FDCWD, path, text, 0644, Durability::kVolatile);
+}
+
+bool SharesHostPorts(const std::vector<PortMapping>& some, const std::vector<PortMapping>& others) {
+  return std::ranges::any_of(some, [&](const PortMapping& one) {
+    return std::ranges::any_of(others, [&](const PortMapping& other) { return SharesHostPort(one, other); });
+  });
+}
+
+// A port that is taken, by another container of this store perhaps: which one.
+Error NameHolder(const Store& store, const ContainerRecord& record, Error error) {
+  if (error.os_errno != EADDRINUSE) return error;
+  auto containers = ContainerStore(store).List();
+  if (!containers) return error;
+  for (const ContainerStatus& other : *containers)
+    if (other.state == ContainerState::kRunning && other.record.id != record.id &&
+        SharesHostPorts(other.record.network_config.ports, record.network_config.ports)) {
+      error.what += " (container " + other.record.name + " publishes it)";
+      break;
+    }
+  return error;
 }
 
 }  // namespace
@@ -28,7 +52,8 @@ Result<std::unique_ptr<ContainerNetwork>> PrepareNetwork(const Context& context,
   if (record.network_config.mode == "bridge") setup.bridge = TRY(MakeBridgeSetup(context, store, record));
   std::unique_ptr<ContainerNetwork> network = TRY(ContainerNetwork::Make(context, std::move(setup)));
   if (network == nullptr) return network;
-  TRY(network->Prepare());
+  if (Result<> prepared = network->Prepare(); !prepared)
+    return std::unexpected(NameHolder(store, record, std::move(prepared.error())));
   HostFilesRequest files{.hostname = hostname, .name = record.name, .network = record.network_config};
   for (const InterfaceState& interface : network->State().interfaces)
     for (const std::string& address : {interface.ip, interface.ip6})

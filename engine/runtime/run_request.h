@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -104,6 +105,7 @@ struct RunRequest {
   std::vector<MountRequest> mounts;
   bool read_only = false, interactive = false, auto_remove = false, init = false;
   NetworkConfig network;
+  std::set<std::string> exposed_ports;  // --expose: "80/tcp"
   UsernsRequest userns;
   std::vector<std::string> cap_add, cap_drop;  // "NET_ADMIN", "CAP_NET_ADMIN", "ALL"
   std::optional<std::string> seccomp;          // FILE or "unconfined"

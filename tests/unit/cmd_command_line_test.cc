@@ -104,7 +104,7 @@ TEST(CommandLine, Errors) {
       {{"images", "--fromat", "x"}, {"unknown flag: --fromat", "--format", "wolffia images --help"}},
       {{"run", "-m", "img"}, {"unknown flag: -m", "podman and docker have it"}},
       {{"run", "-im", "img"}, {"unknown flag: -m"}},
-      {{"run", "--publish=80:80", "img"}, {"unknown flag: --publish", "podman and docker have it"}},
+      {{"run", "--memory=1g", "img"}, {"unknown flag: --memory", "podman and docker have it"}},
       {{"run", "--rdt-class", "img"}, {"unknown flag: --rdt-class (podman"}},
       {{"run", "-Z", "img"}, {"unknown flag: -Z\n"}},
       {{"run", "--name"}, {"flag needs an argument: --name"}},

@@ -151,9 +151,8 @@ TEST_F(FilterTest, Malformed) {
         std::pair{"status=up", "unknown container state: up: invalid argument"},
         std::pair{"exited=x", "exited=x"}, std::pair{"exited=9999999999", "not an exit code"},
         std::pair{"name=[", "invalid filter name=["}, std::pair{"until=soon", "invalid filter until=soon"},
-        std::pair{"health=fine", "health=fine"},
-        std::pair{"restart-policy=x", "invalid restart policy: x"}, std::pair{"pod=x", "wolffia has no pods"},
-        std::pair{"before=nobody", "no such container"}})
+        std::pair{"health=fine", "health=fine"}, std::pair{"restart-policy=x", "invalid restart policy: x"},
+        std::pair{"pod=x", "wolffia has no pods"}, std::pair{"before=nobody", "no such container"}})
     EXPECT_THAT(Chosen({filter}), HasSubstr(words));
   EXPECT_TRUE(ContainerFilter::Parse({"exited=1"}, store_, kNow)->names_state());
   EXPECT_FALSE(ContainerFilter::Parse({"name=x"}, store_, kNow)->names_state());
@@ -253,6 +252,9 @@ ContainerDetails Everything() {
   d.image_digest = "sha256:" + std::string(64, '6');
   d.directory = "/s/containers/" + r.id;
   d.exec_ids = {std::string(64, 'e')};
+  d.status.record.ports = {"443/tcp", "80/tcp"};
+  d.status.record.network_config.ports = {{"127.0.0.1", 8080, 80, 1, Protocol::kTcp},
+                                          {"", 5300, 53, 2, Protocol::kUdp}};
   d.runroot = "/run/user/1000/wolffia";
   d.fuse_operations = {{"lookup", 3}};
   d.size = ContainerSize{12, 1'982'348};
@@ -290,10 +292,13 @@ TEST(Inspect, TemplatesOfPodmansUsers) {
                 "on-failure:5"},
            Case{"{{range .Mounts}}{{.Type}}:{{.Destination}}:{{.RW}} {{end}}",
                 "volume:/data:true bind:/etc/conf:false tmpfs:/scratch:true "},
-           Case{"{{.NetworkSettings.IPAddress}}|{{len .NetworkSettings.Ports}}", "|0"},
+           Case{"{{.NetworkSettings.IPAddress}}|{{len .NetworkSettings.Ports}}", "|4"},
+           Case{"{{(index (index .NetworkSettings.Ports \"80/tcp\") 0).HostPort}}", "8080"},
+           Case{"{{range $p, $b := .HostConfig.PortBindings}}{{$p}}={{(index $b 0).HostPort}} {{end}}",
+                "53/udp=5300 54/udp=5301 80/tcp=8080 "},
            Case{"{{json .Config.Entrypoint}} {{join .Config.Cmd \",\"}}", "[\"/entry\"] httpd,-f"},
            Case{"{{.HostConfig.LogConfig.Type}} {{.HostConfig.LogConfig.Size}}", "k8s-file 10MB"},
-           Case{"{{range $p, $c := .Config.ExposedPorts}}{{$p}}{{end}}", "80/tcp"},
+           Case{"{{range $p, $c := .Config.ExposedPorts}}{{$p}} {{end}}", "443/tcp 80/tcp "},
            Case{"{{.Config.StopSignal}} {{.RestartCount}} {{.SizeRw}}", "SIGQUIT 2 12"},
            Case{"{{if .State.Paused}}paused{{else}}{{.Path}}{{end}}", "/entry"},
            Case{"{{.GraphDriver.Data.UpperDir}}", "/s/containers/" + std::string(63, 'a') + "w/upper"},

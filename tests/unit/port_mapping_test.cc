@@ -133,6 +133,7 @@ TEST(PortMapping, PublishesWhatIsExposed) {
                                              Mapping("", 0, 82), Mapping("", 0, 83)};
   EXPECT_EQ(ports, expected);
   EXPECT_FALSE(PublishExposed({"x"}, ports));
+  EXPECT_FALSE(PublishExposed({"1-65535"}, ports));
 }
 
 TEST(PortMapping, Prints) {
