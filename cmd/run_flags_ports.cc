@@ -37,8 +37,9 @@ Result<> FillPorts(const RunRequest& request, const ImageConfig& image, Containe
   NetworkConfig& network = record.network_config;
   if (!HasDriver(network)) {
     if (!network.ports.empty() || network.publish_all)
-      PrintNotice("wolffia: port mappings have been discarded: a container with --network " + network.mode +
-                  " has no network of its own to forward them to");
+      PrintNotice(
+          "wolffia: Port mappings have been discarded as one of the Host, Container, Pod, and None network "
+          "modes are in use");
     network.ports.clear();
     network.publish_all = false;
     return {};
