@@ -58,7 +58,7 @@ struct Settings {
   uint64_t max_layer_size = uint64_t{64} << 30;  // bytes; "64GiB" in TOML
   std::string policy = "missing";                // pull.policy: missing | always | never | newer
   // [run]
-  std::string network = "none";              // run.network: as --network takes it
+  std::string network = "slirp4netns";       // run.network: as --network takes it
   std::vector<std::string> default_ulimits;  // "nofile=1024:4096"
   std::string seccomp_profile;               // run.seccomp_profile: a file; empty: built in
   std::vector<std::string> env;              // run.env

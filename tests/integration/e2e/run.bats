@@ -30,7 +30,7 @@ teardown() { assert_clean; }
 }
 
 @test "a container has its own pids, hostname, network, ipc" {
-  run -0 wolffia run --rm --hostname duckweed busybox sh -c 'echo $$; hostname; ls /sys/class/net 2>/dev/null || true; ip -o link | wc -l'
+  run -0 wolffia run --rm --network none --hostname duckweed busybox sh -c 'echo $$; hostname; ls /sys/class/net 2>/dev/null || true; ip -o link | wc -l'
   [ "${lines[0]}" = 1 ]
   [ "${lines[1]}" = duckweed ]
   [ "${lines[-1]}" = 1 ]
@@ -190,7 +190,7 @@ teardown() { assert_clean; }
 
   wolffia run --name orphan busybox sleep 1000 3>&- &
   cli=$!
-  for i in $(seq 100); do [ "$(wolffia ps -q | wc -l)" = 1 ] && break; sleep 0.05; done
+  for i in $(seq 400); do [ "$(wolffia inspect --format '{{.State.Pid}}' orphan 2>/dev/null)" -gt 0 ] && break; sleep 0.05; done
   kill -9 $cli
   wait $cli || true
   [ "$(wolffia ps --format '{{.Names}}')" = orphan ]
