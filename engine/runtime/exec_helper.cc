@@ -66,8 +66,9 @@ Result<Prepared> Prepare(const ExecOrder& order, const Store& store) {
   Prepared p;
   ContainerStore containers(store);
   p.spec = TRY(containers.ReadSpec(order.container_id));
-  const ContainerRecord record = TRY(ReadContainer(store, "containers/" + order.container_id));
-  if (!record.secrets.empty()) p.secrets = TRY(ContainerSecrets::Read(store, record)).env;
+  auto record = ReadContainer(store, "containers/" + order.container_id);
+  if (!record) return std::unexpected(containers.OrGone(order.container_id, std::move(record.error())));
+  if (!record->secrets.empty()) p.secrets = TRY(ContainerSecrets::Read(store, *record)).env;
   if (p.spec.seccomp) p.seccomp = TRY(CompileSeccomp(*p.spec.seccomp, order.store_runroot + "/seccomp"));
   return p;
 }
