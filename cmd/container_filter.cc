@@ -153,7 +153,12 @@ Result<Test> TestOf(const Filter& filter, const Store& store, int64_t now_ns) {
   if (key == "since" || key == "after") return SinceTest(filter, store);
   if (key == "until") return UntilTest(filter, now_ns);
   if (key == "volume") return VolumeTest(filter, store);
-  if (key == "network") return [value](const ContainerStatus& s) { return s.record.network == value; };
+  if (key == "network")
+    return [value](const ContainerStatus& s) {
+      return s.record.network == value ||
+             std::ranges::find(s.record.network_config.networks, value, &NetworkUse::network) !=
+                 s.record.network_config.networks.end();
+    };
   if (key == "health") return HealthTest(filter);
   if (key == "restart-policy") return PolicyTest(filter);
   if (key == "pod") return Fail(Code::kUnsupported, "filter pod: wolffia has no pods");

@@ -28,6 +28,14 @@ std::string CommandText(const ContainerRecord& record, bool no_trunc) {
   return text.substr(0, cut) + "...";
 }
 
+// Those of the user by their names; else the mode.
+std::vector<std::string> NetworksOf(const ContainerRecord& record) {
+  std::vector<std::string> names;
+  for (const NetworkUse& use : record.network_config.networks) names.push_back(use.network);
+  if (record.network_config.mode != "bridge") names = {record.network};
+  return names;
+}
+
 Value LabelsOf(const ContainerRecord& record) {
   Value labels = Value::object();
   for (const auto& [key, value] : record.labels) labels[key] = value;
@@ -78,7 +86,8 @@ constexpr Field kFields[] = {
     {"Ports", [](const Listing& l, const View&) -> Value { return PortsText(l.status.record); }},
     {"Labels", [](const Listing& l, const View&) -> Value { return LabelsOf(l.status.record); }},
     {"Mounts", [](const Listing& l, const View&) -> Value { return Joined(l.status.record.mounts, ","); }},
-    {"Networks", [](const Listing& l, const View&) -> Value { return l.status.record.network; }},
+    {"Networks",
+     [](const Listing& l, const View&) -> Value { return Joined(NetworksOf(l.status.record), ","); }},
     {"Pid",
      [](const Listing& l, const View&) -> Value {
        return HasProcesses(l.status) && l.status.started ? l.status.started->pid : 0;
@@ -173,7 +182,7 @@ Value JsonRowOf(const ContainerListing& listing, const RowView& view) {
   json["Mounts"] = record.mounts;
   json["Names"] = Value::array({record.name});
   json["Namespaces"] = Value::object();
-  json["Networks"] = Value::array({record.network});
+  json["Networks"] = NetworksOf(record);
   for (const char* field : {"Pid", "Pod", "PodName"}) json[field] = row[field];
   json["Ports"] = PortsJson(record);
   json["Restarts"] = row["Restarts"];

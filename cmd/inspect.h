@@ -21,6 +21,7 @@ struct ContainerDetails {
   std::vector<std::string> exec_ids;
   std::string runroot;
   std::vector<std::pair<std::string, uint64_t>> fuse_operations;
+  NetworkState network;  // of one that runs
   std::optional<ContainerSize> size;
 };
 
@@ -31,6 +32,8 @@ Result<ContainerDetails> ReadContainerDetails(const Store& store, const Containe
 Value DescribeContainer(const ContainerDetails& details);
 Value DescribeState(const ContainerDetails& details);
 Value DescribeHostConfig(const ContainerDetails& details);
+// Puts the user-defined networks into NetworkSettings.
+void DescribeNetworks(const ContainerDetails& details, Value& settings);
 
 Result<Value> DescribeImage(const Store& store, const ImageGroup& group);
 // `users`: how many containers name it.

@@ -196,6 +196,8 @@ Result<ContainerDetails> ReadContainerDetails(const Store& store, const Containe
   if (auto counters = ReadCounters(containers.CountersPath(record.id)))
     for (const FuseCounter& counter : *counters)
       details.fuse_operations.emplace_back(counter.operation, counter.count);
+  if (auto network = containers.ReadNetwork(record.id); network && status.state == ContainerState::kRunning)
+    details.network = std::move(*network);
   if (record.image_id.empty()) return details;
   if (auto image = ReadImageConfig(store, record.image_id)) details.image = std::move(*image);
   details.image_digest = ImageDigestOf(store, record);
@@ -242,13 +244,15 @@ Value DescribeContainer(const ContainerDetails& details) {
   }
   value["Mounts"] = MountsOf(details);
   value["Dependencies"] = Value::array();
-  for (const std::string* mode : {&record.pid_mode, &record.ipc_mode, &record.uts_mode, &record.network_config.mode}) {
+  for (const std::string* mode :
+       {&record.pid_mode, &record.ipc_mode, &record.uts_mode, &record.network_config.mode}) {
     if (!mode->starts_with("container:")) continue;
     Value id = mode->substr(10);
     auto& known = value["Dependencies"];
     if (std::find(known.begin(), known.end(), id) == known.end()) known.push_back(id);
   }
   value["NetworkSettings"] = NetworkSettings(record);
+  DescribeNetworks(details, value["NetworkSettings"]);
   value["Namespace"] = "";
   value["IsInfra"] = false;
   value["IsService"] = false;

@@ -45,6 +45,19 @@ Result<> ReadNetworkUseFlags(const OptionValues& options, NetworkConfig& config)
   return {};
 }
 
+Result<> CheckNetworkUse(const NetworkRecord& network, const NetworkUse& use) {
+  TRY(CheckAddress(network, use.ip));
+  TRY(CheckAddress(network, use.ip6));
+  if (auto mac = ParseMac(use.mac); !use.mac.empty() && !(mac && IsUnicast(*mac)))
+    return Fail(Code::kInvalid,
+                "\"" + use.mac + "\" is no MAC address of an interface, as 02:42:0a:59:00:02");
+  // Without a resolver nobody would know them.
+  if (!use.aliases.empty() && !network.dns_enabled)
+    return Fail(Code::kInvalid, "cannot set network aliases for network \"" + network.name +
+                                    "\" because dns is disabled: invalid argument");
+  return {};
+}
+
 Result<> ResolveNetworks(const Store& store, NetworkConfig& config) {
   NetworkStore networks(store);
   for (NetworkUse& use : config.networks) {
@@ -52,14 +65,7 @@ Result<> ResolveNetworks(const Store& store, NetworkConfig& config) {
     use.network = network.name;
     if (std::ranges::count(config.networks, use.network, &NetworkUse::network) > 1)
       return Fail(Code::kInvalid, "network " + use.network + " is given more than once");
-    TRY(CheckAddress(network, use.ip));
-    TRY(CheckAddress(network, use.ip6));
-    if (auto mac = ParseMac(use.mac); !use.mac.empty() && !(mac && IsUnicast(*mac)))
-      return Fail(Code::kInvalid, "\"" + use.mac + "\" is no MAC address of an interface, as 02:42:0a:59:00:02");
-    // Without a resolver nobody would know them.
-    if (!use.aliases.empty() && !network.dns_enabled)
-      return Fail(Code::kInvalid, "cannot set network aliases for network \"" + network.name +
-                                      "\" because dns is disabled: invalid argument");
+    TRY(CheckNetworkUse(network, use));
   }
   return {};
 }

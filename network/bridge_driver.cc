@@ -6,22 +6,37 @@ namespace wolffia {
 
 Result<> BridgeDriver::Prepare() {
   constexpr int kTries = 5;  // a holder that has just been left by its last member may end meanwhile
-  Result<HolderAnswer> answer;
-  std::vector<Fd> fds;
+  Result<> joined;
   for (int i = 0; i < kTries; i++) {
     holder_ = TRY(HolderClient::Connect(setup_.holder, parent_.get()));
-    auto sent = holder_.Send(JoinRequest{setup_.container, setup_.name, setup_.networks});
-    answer = sent ? holder_.Receive(&fds) : std::unexpected(sent.error());
-    if (answer || (answer.error().os_errno != EPIPE && answer.error().os_errno != ECONNRESET)) break;
+    joined = Join(setup_);
+    if (joined || (joined.error().os_errno != EPIPE && joined.error().os_errno != ECONNRESET)) break;
   }
-  HolderAnswer joined = TRY(std::move(answer));
-  if (fds.size() != 1 || joined.interfaces.size() != setup_.networks.size())
+  return joined;
+}
+
+Result<> BridgeDriver::Join(const BridgeSetup& setup) {
+  TRY(holder_.Send(JoinRequest{setup.container, setup.name, setup.networks, setup.dns}));
+  std::vector<Fd> fds;
+  HolderAnswer joined = TRY(holder_.Receive(&fds));
+  if (fds.size() != 1 || joined.interfaces.size() != setup.networks.size())
     return Fail(Code::kCorrupt,
                 "the networks' holder gave no user namespace, or other interfaces than asked for");
   parent_ = std::move(fds[0]);
   interfaces_ = std::move(joined.interfaces);
   name_servers_ = std::move(joined.name_servers);
   return {};
+}
+
+Result<> BridgeDriver::Change(BridgeSetup setup, const NetworkTarget& target) {
+  auto changed = Join(setup);
+  if (changed) changed = Begin(target);
+  if (changed) changed = Finish();
+  if (changed)
+    setup_ = std::move(setup);
+  else
+    (void)Join(setup_);  // a holder that is lost hears nothing: Repair follows
+  return changed;
 }
 
 Result<> BridgeDriver::Begin(const NetworkTarget& target) {

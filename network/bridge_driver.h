@@ -10,6 +10,7 @@ namespace wolffia {
 struct BridgeSetup {
   std::string container, name;  // id and name
   std::vector<Membership> networks;
+  std::vector<std::string> dns;  // of --dns
   HolderPlace holder;
 };
 
@@ -22,11 +23,15 @@ class BridgeDriver : public NetworkDriver {
   Result<> Begin(const NetworkTarget& target) override;
   Result<> Finish() override;
   Result<> Repair(const NetworkTarget& target) override;
+  // Other networks, or another name, for a container that runs. On an error it has what it had.
+  Result<> Change(BridgeSetup setup, const NetworkTarget& target);
   std::vector<HelperProcess> Helpers() const override;
   std::vector<InterfaceState> Interfaces() const override { return interfaces_; }
   std::vector<std::string> NameServers() const override { return name_servers_; }
 
  private:
+  Result<> Join(const BridgeSetup& setup);
+
   BridgeSetup setup_;
   HolderClient holder_;
   Fd parent_;  // H

@@ -34,7 +34,9 @@ Result<Bridges> Bridges::Open() {
 
 Result<> Bridges::Add(const NetworkRecord& network) {
   if (network.ipv6) TRY_WITH(SetSysctl("ipv6/conf/all/forwarding"), "forward packets of IPv6");
-  TRY(links_.AddBridge(network.interface, RandomMac(), MtuOf(network)));
+  auto first = ParseIp(network.subnets.empty() ? "" : network.subnets[0].gateway);
+  if (!first) return Fail(Code::kInvalid, "network " + network.name + " has no gateway");
+  TRY(links_.AddBridge(network.interface, MacFor(*first), MtuOf(network)));
   const int index = TRY(links_.IndexOf(network.interface));
   bridges_[network.name] = {network, index};
   auto set_up = [&]() -> Result<> {

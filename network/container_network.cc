@@ -63,6 +63,16 @@ Result<> ContainerNetwork::LimitInterfaces() {
   return LimitRates(target_, names, rates);
 }
 
+Result<> ContainerNetwork::Change(BridgeSetup bridge) {
+  if (setup_.config.mode != "bridge")
+    return Fail(Code::kInvalid, "\"" + setup_.config.mode + "\" is not supported: invalid network mode");
+  std::string name = bridge.name;
+  TRY(static_cast<BridgeDriver&>(*driver_).Change(std::move(bridge), target_));
+  setup_.container_name = std::move(name);
+  if (forwarder_) (void)forwarder_->Move(driver_->Interfaces());  // as in RepairDriver
+  return LimitInterfaces();
+}
+
 NetworkState ContainerNetwork::State() const {
   NetworkState state{driver_->Interfaces(), {}};
   for (const HelperProcess& helper : driver_->Helpers()) state.helpers[helper.name] = helper.pid;

@@ -42,7 +42,10 @@ class ContainerNetwork {
   Result<> Begin(int user_namespace, Fd net_namespace, bool root_mapped);
   Result<> Finish();
   Result<> Watch(EventLoop& loop, HelperReport report);
+  // User-defined networks: others than before, while it runs. On an error it has those that it had.
+  Result<> Change(BridgeSetup bridge);
 
+  const std::string& name() const { return setup_.container_name; }  // of the container
   NetworkState State() const;
   std::vector<std::string> NameServers() const { return driver_->NameServers(); }
   // host.containers.internal: the gateway where that is the host's loopback, else an address of the host's

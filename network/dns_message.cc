@@ -123,7 +123,7 @@ std::optional<IpAddress> AddressOfPtrName(std::string_view name) {
 }
 
 std::string MakeDnsAnswer(std::string_view query, const DnsQuestion& question,
-                          const std::vector<IpAddress>& addresses, const std::string& name) {
+                          const std::vector<IpAddress>& addresses, const std::string& name, size_t limit) {
   std::vector<std::string> records;
   for (const IpAddress& address : addresses)
     if (question.type == dns::kAny || question.type == (address.v6 ? dns::kAaaa : dns::kA))
@@ -133,11 +133,14 @@ std::string MakeDnsAnswer(std::string_view query, const DnsQuestion& question,
   std::string body;
   uint16_t count = 0;
   for (const std::string& record : records) {
-    if (question.end + body.size() + record.size() > dns::kMaxUdpBytes) break;
+    if (question.end + body.size() + record.size() > limit) break;
     body += record;
     count++;
   }
-  return Heading(query, question, dns::kNoError, count) + body;
+  std::string heading = Heading(query, question, dns::kNoError, count);
+  constexpr char kCut = 2;  // TC, in the third byte
+  if (count < records.size()) heading[2] = static_cast<char>(heading[2] | kCut);
+  return heading + body;
 }
 
 std::string MakeDnsError(std::string_view query, const DnsQuestion& question, uint16_t code) {

@@ -14,7 +14,7 @@ namespace wolffia {
 namespace dns {
 inline constexpr uint16_t kA = 1, kPtr = 12, kAaaa = 28, kAny = 255;  // types
 inline constexpr uint16_t kNoError = 0, kFormatError = 1, kServerFailure = 2, kNoName = 3, kRefused = 5;
-inline constexpr size_t kHeaderBytes = 12, kMaxUdpBytes = 512;
+inline constexpr size_t kHeaderBytes = 12, kMaxUdpBytes = 512, kMaxTcpBytes = 65535;
 }  // namespace dns
 
 struct DnsQuestion {
@@ -31,9 +31,11 @@ std::optional<DnsQuestion> ParseDnsQuestion(std::string_view packet);
 std::optional<IpAddress> AddressOfPtrName(std::string_view name);
 
 // The answer to `query`, of which `question` was read: those of the addresses that have the type asked for;
-// of a PTR question the name. At most kMaxUdpBytes: what has no room is left out.
+// of a PTR question the name. At most `limit` bytes: what has no room is left out, and the answer says that
+// it is cut, so that the asker comes again over TCP.
 std::string MakeDnsAnswer(std::string_view query, const DnsQuestion& question,
-                          const std::vector<IpAddress>& addresses, const std::string& name = "");
+                          const std::vector<IpAddress>& addresses, const std::string& name = "",
+                          size_t limit = dns::kMaxUdpBytes);
 std::string MakeDnsError(std::string_view query, const DnsQuestion& question, uint16_t code);
 
 }  // namespace wolffia

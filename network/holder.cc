@@ -1,8 +1,10 @@
 #include "network/holder.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,6 +19,7 @@
 #include "engine/base/socket.h"
 #include "network/holder_namespaces.h"
 #include "network/holder_networks.h"
+#include "network/leases.h"
 #include "network/resolver.h"
 
 namespace wolffia {
@@ -25,6 +28,8 @@ namespace {
 constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kIdleNs = 2 * kSecond;
 constexpr int64_t kRepairPauseNs = kSecond;
+constexpr int64_t kComeBackNs =
+    30 * kSecond;  // more than the pause between two repairs of a container's network
 constexpr size_t kMaxMembers = 4096;
 constexpr size_t kShortId = 12;
 constexpr char kUpstream[] = "10.0.2.3";  // of slirp4netns: what the host asks
@@ -45,15 +50,18 @@ HolderAnswer AnswerOf(const Error& error) {
 
 class Holder {
  public:
-  Holder(EventLoop loop, HolderNetworks networks, Fd user_namespace)
-      : loop_(std::move(loop)),
+  Holder(EventLoop loop, std::unique_ptr<OutsideThread> outside, HolderNetworks networks, Fd user_namespace)
+      : outside_(std::move(outside)),
+        loop_(std::move(loop)),
         networks_(std::move(networks)),
         user_namespace_(std::move(user_namespace)),
-        resolver_(loop_, *ParseIp(kUpstream), [this](const IpAddress& asker, const DnsQuestion& question) {
+        resolver_(loop_, [this](const IpAddress& asker, const DnsQuestion& question) {
           return LookUp(asker, question);
         }) {}
 
   Result<> Listen();
+  // What a holder that was killed has left.
+  void TakeOver();
   Result<> Run() {
     idle_ = loop_.After(kIdleNs, [this] { Leave(); });
     return loop_.Run();
@@ -66,10 +74,12 @@ class Holder {
   Result<HolderAnswer> Join(Member& member, const JoinRequest& request);
   void Drop(int socket);
   void Leave();
+  void ForgetReserved();
   void WatchWayOut();
   void RepairWayOut();
   Resolver::Answer LookUp(const IpAddress& asker, const DnsQuestion& question) const;
 
+  std::unique_ptr<OutsideThread> outside_;
   EventLoop loop_;
   HolderNetworks networks_;
   Fd user_namespace_;
@@ -77,6 +87,7 @@ class Holder {
   Fd listener_;
   uint64_t inode_ = 0;  // of the socket's name
   std::map<int, Member> members_;
+  std::vector<std::string> reserved_;  // containers that have not come back yet
   EventLoop::TimerId idle_ = 0;
   int watched_ = -1;  // pidfd of the way out
 };
@@ -96,6 +107,21 @@ Result<> Holder::Listen() {
   struct stat st;
   if (fstatat(kHolderDirectory, kHolderSocket, &st, AT_SYMLINK_NOFOLLOW) == 0) inode_ = st.st_ino;
   return loop_.Watch(listener_.get(), EPOLLIN, [this](uint32_t) { Accept(); });
+}
+
+void Holder::TakeOver() {
+  for (JoinRequest& lease : ReadLeases(kHolderDirectory)) {
+    reserved_.push_back(lease.container);
+    networks_.Reserve(std::move(lease));
+  }
+  if (!reserved_.empty()) loop_.After(kComeBackNs, [this] { ForgetReserved(); });
+}
+
+void Holder::ForgetReserved() {
+  for (const std::string& container : std::exchange(reserved_, {})) {
+    networks_.Forget(container);
+    RemoveLease(kHolderDirectory, container);
+  }
 }
 
 void Holder::Accept() {
@@ -129,24 +155,23 @@ HolderAnswer Holder::Handle(Member& member, const HolderRequest& request, const 
 }
 
 Result<HolderAnswer> Holder::Join(Member& member, const JoinRequest& request) {
-  if (!member.interfaces.empty()) return Fail(Code::kBusy, "the container has joined its networks already");
   TRY(networks_.Join(member, request));
-  auto served = resolver_.Serve(networks_.ResolverAddresses());
-  if (!served) {
-    networks_.Leave(member);
-    return std::unexpected(std::move(served.error()));
-  }
+  std::erase(reserved_, member.id);
+  (void)WriteLease(kHolderDirectory, member);  // of use only if we are killed
+  TRY(resolver_.Serve(networks_.ResolverAddresses()));
   WatchWayOut();
   HolderAnswer answer;
   bool out = false;
-  for (const MemberInterface& interface : member.interfaces) {
+  for (const Membership& asked : request.networks) {
+    const MemberInterface& interface = *std::ranges::find(
+        member.interfaces, asked.network.name, [](const MemberInterface& i) { return i.inside.network; });
     answer.interfaces.push_back(interface.inside);
     out = out || !interface.internal;
     if (!interface.names) continue;
     for (const std::string& gateway : {interface.inside.gateway, interface.inside.gateway6})
       if (!gateway.empty()) answer.name_servers.push_back(gateway);
   }
-  if (answer.name_servers.empty() && out) answer.name_servers.push_back(kUpstream);
+  if (answer.name_servers.empty() && out && member.dns.empty()) answer.name_servers.push_back(kUpstream);
   return answer;
 }
 
@@ -154,13 +179,15 @@ void Holder::Drop(int socket) {
   auto it = members_.find(socket);
   loop_.Forget(socket);
   networks_.Leave(it->second);
+  RemoveLease(kHolderDirectory, it->second.id);
   (void)resolver_.Serve(networks_.ResolverAddresses());
   members_.erase(it);
   if (members_.empty()) idle_ = loop_.After(kIdleNs, [this] { Leave(); });
 }
 
-// The name goes first: whoever comes now starts another one.
+// The name goes first: whoever comes now starts another one. Containers that live would have come back.
 void Holder::Leave() {
+  ForgetReserved();
   struct stat st;
   if (fstatat(kHolderDirectory, kHolderSocket, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == inode_)
     unlinkat(kHolderDirectory, kHolderSocket, 0);
@@ -196,7 +223,8 @@ Resolver::Answer Holder::LookUp(const IpAddress& asker, const DnsQuestion& quest
       if (has(interface, asker)) who = &member;
   if (who == nullptr) return answer;
   answer.known_asker = true;
-  answer.forward = std::ranges::any_of(who->interfaces, [](const MemberInterface& i) { return !i.internal; });
+  if (std::ranges::any_of(who->interfaces, [](const MemberInterface& i) { return !i.internal; }))
+    answer.upstreams = who->dns.empty() ? std::vector{*ParseIp(kUpstream)} : who->dns;
   const auto address = question.type == dns::kPtr ? AddressOfPtrName(question.name) : std::nullopt;
   const auto lower = [](std::string text) {
     for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -228,10 +256,14 @@ Result<std::unique_ptr<Holder>> MakeHolder(int control) {
   const bool again = fcntl(kHolderNamespace, F_SETFD, FD_CLOEXEC) == 0;
   TRY(EnterHolderNamespaces(start, again ? kHolderNamespace : -1));
   Fd user_namespace = TRY(Open("/proc/self/ns/user", O_RDONLY));
+  auto outside = std::make_unique<OutsideThread>();
+  if (unshare(CLONE_NEWNET) < 0) return FailErrno("make the network namespace of the containers' networks");
   EventLoop loop = TRY(EventLoop::Create());
-  HolderNetworks networks(TRY(Bridges::Open()));
-  auto holder = std::make_unique<Holder>(std::move(loop), std::move(networks), std::move(user_namespace));
+  HolderNetworks networks(TRY(Bridges::Open()), *outside);
+  auto holder = std::make_unique<Holder>(std::move(loop), std::move(outside), std::move(networks),
+                                         std::move(user_namespace));
   TRY(holder->Listen());
+  holder->TakeOver();
   return holder;
 }
 
@@ -239,6 +271,9 @@ Result<std::unique_ptr<Holder>> MakeHolder(int control) {
 
 int RunHolder(int control) {
   signal(SIGPIPE, SIG_IGN);
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);  // a descriptor for each container
   fcntl(kHolderDirectory, F_SETFD, FD_CLOEXEC);
   auto holder = MakeHolder(control);
   const HolderAnswer answer = holder ? HolderAnswer() : AnswerOf(holder.error());

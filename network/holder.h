@@ -1,6 +1,7 @@
 // Holder: `wolffia-net holder`, one process for a user and a store that holds the user-defined networks: in a
 // user namespace of its own, H, and a network namespace with the bridges, slirp4netns as the way out, the
-// rules between them, and the resolver. H maps the user to 0 and the user's subordinate ids to themselves.
+// rules between them, and the resolver. One of its threads stays outside, in the host's network namespace,
+// and starts slirp4netns there. H maps the user to 0 and the user's subordinate ids to themselves.
 //
 // Containers of such networks are made below H, because only then has the holder power over their network
 // namespaces: a veth pair between two namespaces takes CAP_NET_ADMIN over both. Each container's monitor

@@ -15,6 +15,7 @@
 #include "engine/base/process.h"
 #include "engine/base/socket.h"
 #include "network/holder.h"
+#include "network/leases.h"
 
 namespace wolffia {
 namespace {
@@ -66,7 +67,7 @@ Result<HolderAnswer> ReadAnswer(const Packet& packet) {
 Result<> StartHolder(int directory, const HolderPlace& place, int user_namespace) {
   const HolderStart start = TRY(place.start());
   Fd found;
-  if (user_namespace < 0 && place.user_namespace) found = place.user_namespace();
+  if (user_namespace < 0 && place.user_namespace && HasLeases(directory)) found = place.user_namespace();
   if (found) user_namespace = found.get();
   SocketPair control = TRY(MakeSocketPair());
   Fd nothing = TRY(Open("/dev/null", O_RDWR));

@@ -66,7 +66,6 @@ Result<> EnterHolderNamespaces(const HolderStart& start, int old) {
     return FailErrno("make the user namespace of the containers' networks");
   TRY(WriteFull(made.write.get(), "c"));
   if (TRY(ReadFull(mapped.read.get(), &byte, 1)) != 1) _exit(1);  // the parent has said why
-  if (unshare(CLONE_NEWNET) < 0) return FailErrno("make the network namespace of the containers' networks");
   return {};
 }
 

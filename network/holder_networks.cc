@@ -27,6 +27,20 @@ std::string FreeInterface(const Member& member) {
   }
 }
 
+constexpr uint32_t kFirstMetric = 100;
+
+uint32_t FreeMetric(const Member& member) {
+  uint32_t metric = kFirstMetric;
+  while (std::ranges::find(member.interfaces, metric, &MemberInterface::metric) != member.interfaces.end())
+    metric++;
+  return metric;
+}
+
+bool Asks(const JoinRequest& request, const std::string& network) {
+  return std::ranges::any_of(request.networks,
+                             [&](const Membership& wanted) { return wanted.network.name == network; });
+}
+
 NetworkTarget OwnTarget(const Bridges& bridges) {
   return {.user_namespace = -1, .net_namespace = bridges.own_namespace(), .root_mapped = true};
 }
@@ -40,7 +54,7 @@ Result<> HolderNetworks::OpenWayOut(bool v6) {
   way_out_ = std::make_unique<Slirp4netns>(options);  // the one before, without IPv6, ends
   way_out_ready_ = false;
   auto begun = way_out_->Prepare();
-  if (begun) begun = way_out_->Begin(OwnTarget(bridges_));
+  if (begun) outside_->Run([&] { begun = way_out_->Begin(OwnTarget(bridges_)); });
   if (!begun) way_out_.reset();
   return begun;
 }
@@ -51,7 +65,9 @@ std::vector<HelperProcess> HolderNetworks::Helpers() const {
 
 Result<> HolderNetworks::Repair() {
   if (!way_out_) return {};
-  TRY(way_out_->Repair(OwnTarget(bridges_)));
+  Result<> repaired;
+  outside_->Run([&] { repaired = way_out_->Repair(OwnTarget(bridges_)); });
+  TRY(std::move(repaired));
   way_out_ready_ = true;
   return {};
 }
@@ -65,8 +81,31 @@ Result<HolderNetworks::Network*> HolderNetworks::Open(const NetworkRecord& recor
   Network network{record, {}, 0};
   for (const NetworkSubnet& subnet : record.subnets) network.pools.push_back(TRY(AddressPool::Of(subnet)));
   if (!record.internal) TRY(OpenWayOut(record.ipv6));
+  TakeReserved(network);
   TRY(bridges_.Add(record));
   return &networks_.emplace(record.name, std::move(network)).first->second;
+}
+
+void HolderNetworks::TakeReserved(Network& network) const {
+  for (const auto& [container, request] : reserved_)
+    for (const Membership& membership : request.networks)
+      for (AddressPool& pool : network.pools) {
+        const std::string& ip = pool.prefix().address.v6 ? membership.use.ip6 : membership.use.ip;
+        if (membership.network.name == network.record.name && !ip.empty()) (void)pool.Take(ip);
+      }
+}
+
+void HolderNetworks::Forget(const std::string& container) {
+  auto it = reserved_.find(container);
+  if (it == reserved_.end()) return;
+  for (const Membership& membership : it->second.networks) {
+    auto network = networks_.find(membership.network.name);
+    if (network == networks_.end()) continue;
+    for (AddressPool& pool : network->second.pools)
+      if (auto address = ParseIp(pool.prefix().address.v6 ? membership.use.ip6 : membership.use.ip))
+        pool.Free(*address);
+  }
+  reserved_.erase(it);
 }
 
 void HolderNetworks::Close(const std::string& name) {
@@ -80,17 +119,17 @@ Result<> HolderNetworks::JoinOne(Member& member, const Membership& wanted) {
   mine.inside.network = wanted.network.name;
   mine.inside.interface = use.interface.empty() ? FreeInterface(member) : use.interface;
   TRY(CheckInterfaceName(mine.inside.interface));
-  mine.inside.mac = use.mac.empty() ? FormatMac(RandomMac()) : use.mac;
-  auto mac = ParseMac(mine.inside.mac);
-  if (!mac || !IsUnicast(*mac))
+  const auto mac = ParseMac(use.mac);
+  if (!use.mac.empty() && !(mac && IsUnicast(*mac)))
     return Fail(Code::kInvalid,
                 "\"" + use.mac + "\" is no MAC address of an interface, as 02:42:0a:59:00:02");
   mine.inside.aliases = use.aliases;
   mine.internal = wanted.network.internal;
   mine.names = wanted.network.dns_enabled;
   mine.near = "veth" + std::to_string(last_near_++);
+  mine.metric = FreeMetric(member);
   Network* network = TRY(Open(wanted.network));
-  network->members++;  // Leave takes it back, whatever else fails
+  network->members++;  // LeaveOne takes it back, whatever else fails
   member.interfaces.push_back(mine);
   MemberInterface& kept = member.interfaces.back();
   for (AddressPool& pool : network->pools) {
@@ -101,6 +140,8 @@ Result<> HolderNetworks::JoinOne(Member& member, const Membership& wanted) {
     (v6 ? kept.inside.gateway6 : kept.inside.gateway) = FormatIp(pool.gateway());
     (v6 ? kept.inside.prefix6 : kept.inside.prefix) = pool.prefix().bits;
   }
+  if (!kept.ip && !kept.ip6) return Fail(Code::kInvalid, "network " + wanted.network.name + " has no subnet");
+  kept.inside.mac = FormatMac(mac ? *mac : MacFor(kept.ip ? *kept.ip : *kept.ip6));
   if ((!use.ip.empty() && !kept.ip) || (!use.ip6.empty() && !kept.ip6))
     return Fail(Code::kInvalid, "requested static ip " + (kept.ip ? use.ip6 : use.ip) +
                                     " not in any subnet on network " + wanted.network.name);
@@ -110,40 +151,56 @@ Result<> HolderNetworks::JoinOne(Member& member, const Membership& wanted) {
 Result<> HolderNetworks::Join(Member& member, const JoinRequest& request) {
   member.id = request.container;
   member.name = request.name;
+  member.dns.clear();
+  for (const std::string& server : request.dns)
+    if (auto address = ParseIp(server)) member.dns.push_back(*address);
+  Forget(member.id);  // it says itself what it has
+  const size_t before = member.interfaces.size();
   for (const Membership& wanted : request.networks) {
+    if (std::ranges::any_of(member.interfaces, [&](const MemberInterface& i) {
+          return i.inside.network == wanted.network.name;
+        }))
+      continue;
     auto joined = JoinOne(member, wanted);
     if (joined) continue;
-    Leave(member);
+    while (member.interfaces.size() > before) LeaveOne(member, member.interfaces.size() - 1);
     return joined;
   }
+  for (size_t i = before; i-- > 0;)
+    if (!Asks(request, member.interfaces[i].inside.network)) LeaveOne(member, i);
   return {};
 }
 
-Result<> HolderNetworks::Attach(const Member& member, int net_namespace) {
+Result<> HolderNetworks::Attach(Member& member, int net_namespace) {
   if (way_out_ && !way_out_ready_) {
     TRY(way_out_->Finish());
     way_out_ready_ = true;
   }
-  constexpr uint32_t kFirstMetric = 100;
-  uint32_t metric = kFirstMetric;
-  for (const MemberInterface& interface : member.interfaces)
-    TRY_WITH(bridges_.Attach({interface.near, interface.inside, net_namespace, metric++}),
+  for (MemberInterface& interface : member.interfaces) {
+    if (interface.attached) continue;
+    TRY_WITH(bridges_.Attach({interface.near, interface.inside, net_namespace, interface.metric}),
              "network " + interface.inside.network);
+    interface.attached = true;
+  }
   return {};
 }
 
-void HolderNetworks::Leave(Member& member) {
-  for (const MemberInterface& interface : member.interfaces) {
-    bridges_.Detach(interface.near);
-    auto it = networks_.find(interface.inside.network);
-    if (it == networks_.end()) continue;
+void HolderNetworks::LeaveOne(Member& member, size_t index) {
+  const MemberInterface& interface = member.interfaces[index];
+  const std::string network = interface.inside.network;
+  bridges_.Detach(interface.near);
+  if (auto it = networks_.find(network); it != networks_.end()) {
     for (AddressPool& pool : it->second.pools) {
       const auto& address = pool.prefix().address.v6 ? interface.ip6 : interface.ip;
       if (address) pool.Free(*address);
     }
-    if (--it->second.members == 0) Close(interface.inside.network);
+    if (--it->second.members == 0) Close(network);
   }
-  member.interfaces.clear();
+  member.interfaces.erase(member.interfaces.begin() + static_cast<ptrdiff_t>(index));
+}
+
+void HolderNetworks::Leave(Member& member) {
+  while (!member.interfaces.empty()) LeaveOne(member, member.interfaces.size() - 1);
 }
 
 std::vector<IpAddress> HolderNetworks::ResolverAddresses() const {

@@ -106,7 +106,7 @@ void Each(Codec& c, T& v) {
   } else if constexpr (std::is_same_v<Value, Membership>) {
     Each(c, v.network), Each(c, v.use);
   } else if constexpr (std::is_same_v<Value, JoinRequest>) {
-    c(v.container), c(v.name), c(v.networks);
+    c(v.container), c(v.name), c(v.networks), c(v.dns);
   } else if constexpr (std::is_same_v<Value, HolderAnswer>) {
     c(v.error), c(v.code), c(v.interfaces), c(v.name_servers);
   } else if constexpr (std::is_same_v<Value, HolderStart>) {

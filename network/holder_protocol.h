@@ -2,12 +2,12 @@
 // one answer, in sequenced packets. A container is a member of its networks as long as its connection is
 // open.
 //
-//   Join     with the container's networks: addresses are allocated, bridges exist, there is a way out.
-//   Answered with what
-//            the container will have, and a descriptor of the user namespace below which it is to be made.
-//            Once more, with the addresses that it has, after a holder was lost.
-//   Attach   with the container's network namespace: its interfaces are made in it. Answered when they can be
-//   used.
+//   Join     with all of the container's networks: addresses are allocated, bridges exist, there is a way
+//            out. Answered with what the container will have, in the order of the request, and a descriptor
+//            of the user namespace below which it is to be made. Said again it changes what was said before:
+//            networks that it no longer names are left, the others stay as they are.
+//   Attach   with the container's network namespace: the interfaces that are not there yet are made in it.
+//            Answered when they can be used.
 #pragma once
 
 #include <string>
@@ -32,6 +32,7 @@ struct Membership {
 struct JoinRequest {
   std::string container, name;  // id and name
   std::vector<Membership> networks;
+  std::vector<std::string> dns = {};  // servers that its questions go to; none: those of the host
   bool operator==(const JoinRequest&) const = default;
 };
 struct AttachNetworkRequest {

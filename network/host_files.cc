@@ -1,5 +1,6 @@
 #include "network/host_files.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "engine/base/file.h"
@@ -124,14 +125,14 @@ std::optional<std::string> MakeResolvConf(const HostFilesRequest& request) {
   if (!network.dns_search.empty()) resolver.search = network.dns_search;
   if (resolver.search == std::vector<std::string>{"."}) resolver.search.clear();  // "." asks for none
   if (!network.dns_options.empty()) resolver.options = network.dns_options;
-  // With names of containers to answer, the driver's server comes first, whatever else is asked for.
-  std::vector<std::string> servers = network.dns;
-  if (servers.empty() || network.mode == "bridge")
-    servers.insert(servers.begin(), request.name_servers.begin(), request.name_servers.end());
-  // Another server would be asked for names of containers too, and say that there are none.
+  // A bridge's server knows the names of containers, and asks those of --dns itself. Another one beside it
+  // would be asked for the names too, and say that there are none.
   const bool answered = network.mode == "bridge" && !request.name_servers.empty();
-  if (network.dns.empty() && !answered)
+  std::vector<std::string> servers = answered ? request.name_servers : network.dns;
+  if (servers.empty()) {
+    servers = request.name_servers;
     servers.insert(servers.end(), resolver.servers.begin(), resolver.servers.end());
+  }
   std::string out;
   if (!resolver.search.empty()) out += "search" + Joined(resolver.search) + "\n";
   for (const std::string& server : servers) out += "nameserver " + server + "\n";
@@ -147,6 +148,24 @@ std::string WithoutLoopbackServers(std::string_view resolv_conf, std::string_vie
   if (has_stub && !upstream.empty()) resolv_conf = upstream;
   for (std::string_view line; TakeLine(resolv_conf, line);)
     if (!IsLoopback(ServerOf(line))) text += std::string(line) + "\n";
+  return text;
+}
+
+std::string WithChangedLines(std::string_view current, std::string_view before, std::string_view after) {
+  const auto lines = [](std::string_view text) {
+    std::vector<std::string_view> all;
+    for (std::string_view line; TakeLine(text, line);) all.push_back(line);
+    return all;
+  };
+  const auto has = [](const std::vector<std::string_view>& all, std::string_view line) {
+    return std::ranges::find(all, line) != all.end();
+  };
+  const auto old_lines = lines(before), new_lines = lines(after), current_lines = lines(current);
+  std::string text;
+  for (std::string_view line : current_lines)
+    if (!has(old_lines, line) || has(new_lines, line)) text += std::string(line) + "\n";
+  for (std::string_view line : new_lines)
+    if (!has(old_lines, line)) text += std::string(line) + "\n";
   return text;
 }
 

@@ -37,6 +37,10 @@ std::optional<std::string> MakeResolvConf(const HostFilesRequest& request);
 // by `upstream`, the text of /run/systemd/resolve/resolv.conf; other servers on the loopback are left out.
 std::string WithoutLoopbackServers(std::string_view resolv_conf, std::string_view upstream);
 
+// `current` with the lines that `before` has and `after` has not taken out, and those that only `after` has
+// added at its end: what the container has made of the file stays.
+std::string WithChangedLines(std::string_view current, std::string_view before, std::string_view after);
+
 std::string MakeHostname(const HostFilesRequest& request);
 
 // --add-host NAME:ADDRESS; the address may be host-gateway. kInvalid in podman's words.

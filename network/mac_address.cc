@@ -1,8 +1,7 @@
 #include "network/mac_address.h"
 
+#include <algorithm>
 #include <charconv>
-
-#include "engine/base/random.h"
 
 namespace wolffia {
 
@@ -29,11 +28,9 @@ std::string FormatMac(const MacAddress& mac) {
   return text;
 }
 
-MacAddress RandomMac() {
-  const std::string digits = RandomHex(6);
-  MacAddress mac{};
-  for (size_t i = 0; i < mac.size(); i++) std::from_chars(&digits[2 * i], &digits[2 * i] + 2, mac[i], 16);
-  mac[0] = static_cast<uint8_t>((mac[0] & 0xfc) | 2);
+MacAddress MacFor(const IpAddress& address) {
+  MacAddress mac{0x0a, 0x57};
+  std::copy_n(address.bytes.begin() + static_cast<ptrdiff_t>(address.size()) - 4, 4, mac.begin() + 2);
   return mac;
 }
 

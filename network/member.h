@@ -15,6 +15,8 @@ struct MemberInterface {
   InterfaceState inside;
   std::optional<IpAddress> ip, ip6;
   std::string near;       // the other end, in the holder's namespace
+  uint32_t metric = 0;    // of its default routes: no two of a container have the same
+  bool attached = false;  // it is in the container's namespace
   bool internal = false;  // of a network without a way out
   bool names = false;     // its network knows names
 };
@@ -22,6 +24,7 @@ struct MemberInterface {
 struct Member {
   Fd socket;  // to its monitor
   std::string id, name;
+  std::vector<IpAddress> dns;  // servers of its own
   std::vector<MemberInterface> interfaces;
 };
 

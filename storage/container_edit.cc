@@ -11,6 +11,17 @@
 
 namespace wolffia {
 
+namespace {
+
+Result<> WriteRecord(const Store& store, const std::string& directory, const ContainerRecord& record) {
+  TRY(ReplaceFileAt(store.root(), directory + "/config.json", SerializeContainer(record), 0600,
+                    store.durability()));
+  // One that is being removed may have been read before.
+  return ExistsAt(store.root(), directory) ? Result<>() : FailErrno("open " + directory, ENOENT);
+}
+
+}  // namespace
+
 // The order makes every crash harmless: the new name is claimed, then the record says it, then the old claim
 // goes. Until the record says a name, a claim to it counts for nothing once edit.lock is free (HasName).
 Result<> RenameContainer(const Store& store, const std::string& id, const std::string& new_name) {
@@ -33,16 +44,28 @@ Result<> RenameContainer(const Store& store, const std::string& id, const std::s
   Staging staging = TRY(Staging::Begin(store));
   TRY(ClaimName(store, staging, new_name, id));
   const std::string old_name = std::exchange(record.name, new_name);
-  auto written = ReplaceFileAt(store.root(), directory + "/config.json", SerializeContainer(record), 0600,
-                               store.durability());
-  // One that is being removed may have been read before: then nobody else gives the new claim back.
-  if (written && !ExistsAt(store.root(), directory)) written = FailErrno("open " + directory, ENOENT);
+  auto written = WriteRecord(store, directory, record);
   if (!written) {
-    ReleaseName(store, new_name, id);
+    ReleaseName(store, new_name, id);  // of one that is being removed nobody else gives it back
     return or_gone(std::move(written.error()).With("rename container " + old_name));
   }
   ReleaseName(store, old_name, id);
   return {};
+}
+
+Result<> ChangeContainerNetwork(const Store& store, const std::string& id,
+                                const std::function<Result<>(NetworkConfig&)>& change) {
+  const std::string directory = "containers/" + id;
+  auto or_gone = [&](Error error) {
+    return std::unexpected(ContainerStore(store).OrGone(id, std::move(error)));
+  };
+  auto lock = FileLock::Acquire(store.root(), EditLockPath(id));
+  if (!lock) return or_gone(std::move(lock.error()));
+  auto record = ReadContainer(store, directory);
+  if (!record) return or_gone(std::move(record.error()));
+  TRY(change(record->network_config));
+  auto written = WriteRecord(store, directory, *record);
+  return written ? written : Result<>(or_gone(std::move(written.error())));
 }
 
 }  // namespace wolffia

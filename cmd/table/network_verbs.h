@@ -10,6 +10,18 @@ namespace wolffia::table {
 
 using enum OptionKind;
 
+inline constexpr Option kNetworkConnect[] = {
+    {"alias", 0, kList, "NAME", "Another name of the container in the network"},
+    {"ip", 0, kString, "ADDRESS", "Its address of IPv4 in the network; else one that is free"},
+    {"ip6", 0, kString, "ADDRESS", "Its address of IPv6 in the network; else one that is free"},
+    {"mac-address", 0, kString, "ADDRESS",
+     "Ethernet address of its interface; else one made of its IP address"},
+};
+
+inline constexpr Option kNetworkDisconnect[] = {
+    {"force", 'f', kBool, "", "Do not complain about a container that is not connected"},
+};
+
 inline constexpr Option kNetworkCreate[] = {
     {"disable-dns", 0, kBool, "", "Containers of the network do not find each other by name"},
     {"driver", 'd', kString, "NAME", "Driver; there is only bridge", "bridge", Completes::kWords, "bridge"},
@@ -49,12 +61,26 @@ inline constexpr Option kNetworkRm[] = {
 };
 
 inline constexpr std::array kNetworkVerbs = {
+    Verb{.name = "network connect",
+         .aliases = "",
+         .arguments = "NETWORK CONTAINER",
+         .summary = "Connect a container to a network",
+         .options = kNetworkConnect,
+         .min_arguments = 2,
+         .max_arguments = 2},
     Verb{.name = "network create",
          .aliases = "",
          .arguments = "[NAME]",
          .summary = "Make a network for containers",
          .options = kNetworkCreate,
          .max_arguments = 1},
+    Verb{.name = "network disconnect",
+         .aliases = "",
+         .arguments = "NETWORK CONTAINER",
+         .summary = "Disconnect a container from a network",
+         .options = kNetworkDisconnect,
+         .min_arguments = 2,
+         .max_arguments = 2},
     Verb{.name = "network exists",
          .aliases = "",
          .arguments = "NETWORK",

@@ -43,7 +43,11 @@ Fd ParentOfRunning(const Store& store) {
 
 Result<BridgeSetup> MakeBridgeSetup(const Context& context, const Store& store,
                                     const ContainerRecord& record) {
-  BridgeSetup setup{.container = record.id, .name = record.name, .networks = {}, .holder = {}};
+  BridgeSetup setup{.container = record.id,
+                    .name = record.name,
+                    .networks = {},
+                    .dns = record.network_config.dns,
+                    .holder = {}};
   NetworkStore networks(store);
   for (const NetworkUse& use : record.network_config.networks) {
     NetworkRecord network = TRY(networks.Get(use.network));

@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "engine/runtime/monitor_state.h"
+#include "engine/runtime/network_start.h"
 #include "engine/runtime/stop_signal.h"
 
 namespace wolffia {
@@ -62,6 +63,7 @@ void Monitor::Handle(ClientId client, ControlMessage message, std::vector<Fd> fd
   }
   if (std::holds_alternative<ProcessRequest>(message)) return SendProcess(client);
   if (std::holds_alternative<HealthRequest>(message)) return CheckHealth(client);
+  if (std::holds_alternative<NetworkRequest>(message)) return answer(ChangeNetworks(), Done{});
   answer(Fail(Code::kUnsupported, "the container's monitor does not know this request"), Done{});
 }
 
@@ -175,6 +177,15 @@ Result<> Monitor::Pause(bool pause) {
   if (!pause) SetPhase(Phase::kRunning);
   Tell(pause ? "pause" : "unpause");
   return {};
+}
+
+// Between two starts there is nothing to do: the next one reads the record.
+Result<> Monitor::ChangeNetworks() {
+  if (!running_ || ended_ || running_->network() == nullptr) return {};
+  auto changed = ChangeNetwork(context_, *store_, id_, *running_->network());
+  if (!changed)
+    changed.error().os_errno = 0;  // one of a holder that is lost would read as the container's end
+  return changed;
 }
 
 void Monitor::SendProcess(ClientId client) {

@@ -61,6 +61,7 @@ class Monitor {
   void Stop(int signal, int64_t timeout_ms);
   void Kill();
   void HurryOutput();
+  Result<> ChangeNetworks();
   void SendProcess(ClientId client);
   void AnswerRestart();
   void Rebind();

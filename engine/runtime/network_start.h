@@ -17,4 +17,9 @@ Result<std::unique_ptr<ContainerNetwork>> PrepareNetwork(const Context& context,
 // The network can be used, and network.json says what it is.
 Result<> FinishNetwork(const Store& store, const std::string& id, ContainerNetwork& network);
 
+// Its record names other networks than it has, or another name of the container: it gets what the record
+// says, and network.json and the files of the container's directory follow. On an error it has what it had.
+Result<> ChangeNetwork(const Context& context, const Store& store, const std::string& id,
+                       ContainerNetwork& network);
+
 }  // namespace wolffia

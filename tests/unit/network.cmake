@@ -7,6 +7,7 @@ wolffia_test(forward_test SOURCES unit/forward_test.cc LINK wolffia_container_ne
 add_dependencies(forward_test wolffia-net)
 wolffia_test(bypass_test SOURCES unit/bypass_test.cc LINK wolffia_bypass wolffia_netlink)
 wolffia_test(networks_test
-  SOURCES unit/network_definition_test.cc unit/network_dns_test.cc unit/network_holder_test.cc unit/network_pool_test.cc
+  SOURCES unit/network_definition_test.cc unit/network_dns_test.cc unit/network_holder_test.cc unit/network_leases_test.cc unit/network_pool_test.cc
+    unit/network_resolver_test.cc
   LINK wolffia_storage wolffia_holder)
 add_dependencies(networks_test wolffia-net)

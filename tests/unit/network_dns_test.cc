@@ -58,6 +58,10 @@ TEST(Dns, AnswersByType) {
   const std::vector<IpAddress> many(1000, both[0]);
   question->type = dns::kA;
   EXPECT_LE(MakeDnsAnswer(query, *question, many).size(), dns::kMaxUdpBytes);
+  EXPECT_EQ(MakeDnsAnswer(query, *question, many)[2] & 2, 2) << "it is cut";
+  EXPECT_EQ(answer[2] & 2, 0);
+  const std::string whole = MakeDnsAnswer(query, *question, many, "", dns::kMaxTcpBytes);
+  EXPECT_EQ(whole.size(), query.size() + 16 * many.size());
   EXPECT_EQ(MakeDnsError(query, *question, dns::kNoName)[3] & 15, 3);
 }
 

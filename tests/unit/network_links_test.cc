@@ -125,6 +125,9 @@ TEST(IpAddress, Counts) {
 
 TEST(MacAddress, ReadsAndWrites) {
   EXPECT_EQ(FormatMac(*ParseMac("02:42:0A:59:00:ff")), "02:42:0a:59:00:ff");
+  EXPECT_EQ(FormatMac(MacFor(*ParseIp("10.89.0.2"))), "0a:57:0a:59:00:02");
+  EXPECT_EQ(FormatMac(MacFor(*ParseIp("fd00::1:2"))), "0a:57:00:01:00:02");
+  EXPECT_TRUE(IsUnicast(MacFor(*ParseIp("fd00::1"))));
   for (const char* bad :
        {"", "02:42:0a:59:00", "02:42:0a:59:00:fg", "02.42.0a.59.00.ff", "+2:42:0a:59:00:ff"})
     EXPECT_FALSE(ParseMac(bad)) << bad;

@@ -270,6 +270,13 @@ TEST(HostFiles, HostsAndResolvConf) {
   EXPECT_EQ(MakeResolvConf(host), "");
 }
 
+TEST(HostFiles, ChangesOnlyItsOwnLines) {
+  EXPECT_EQ(WithChangedLines("a\nmine\nb\n", "a\nb\n", "b\nnew\n"), "mine\nb\nnew\n");
+  EXPECT_EQ(WithChangedLines("", "a\n", "a\nb\n"), "b\n") << "a line that the container took out stays out";
+  EXPECT_EQ(WithChangedLines("a", "a\n", "a\n"), "a\n");
+  EXPECT_EQ(WithChangedLines("a\na\n", "a\n", ""), "");
+}
+
 TEST(HostFiles, OfANetworkOfItsOwn) {
   TempDir root;
   ASSERT_TRUE(MakeDirectories(root / "etc"));
@@ -296,7 +303,9 @@ TEST(HostFiles, OfANetworkOfItsOwn) {
   own.network.dns_options = {"ndots:1"};
   EXPECT_EQ(MakeResolvConf(own), "nameserver 9.9.9.9\noptions ndots:1\n");
   own.network.mode = "bridge";  // whose server knows the names of containers
-  EXPECT_EQ(MakeResolvConf(own), "nameserver 10.0.2.3\nnameserver 9.9.9.9\noptions ndots:1\n");
+  EXPECT_EQ(MakeResolvConf(own), "nameserver 10.0.2.3\noptions ndots:1\n");
+  own.name_servers.clear();
+  EXPECT_EQ(MakeResolvConf(own), "nameserver 9.9.9.9\noptions ndots:1\n");
 }
 
 TEST(HostFiles, ChecksWhatUsersAdd) {
