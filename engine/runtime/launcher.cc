@@ -54,6 +54,7 @@ Result<Launcher> Launcher::Begin(const LaunchPlan& plan, const HostFacts& host) 
   launcher.child_ = between ? TRY(CloneJoined(plan, memory, sockets.theirs.get()))
                             : TRY(CloneChild(plan, memory, sockets.theirs.get()));
   launcher.socket_ = std::move(sockets.ours);
+  sockets.theirs.Reset();  // so that the child's end is seen here, too
   pid_t pid = launcher.child_.pid();
   if (!between) launcher.maps_ = TRY(IdMapWriter::Start(pid, plan.maps, host));
   // Now, because the child soon changes its ids and then may not be looked at.
