@@ -1,8 +1,10 @@
 // --network and what goes with it: which network a container has.
 #include "cmd/new_networks.h"
 #include "cmd/run_flags.h"
+#include "network/bypass_policy.h"
 #include "network/host_files.h"
 #include "network/network_options.h"
+#include "network/rate_option.h"
 
 namespace wolffia {
 namespace {
@@ -36,6 +38,30 @@ Result<> ReadResolverFlags(const OptionValues& options, NetworkConfig& network) 
   return {};
 }
 
+// What the host's stack does for the container goes past the limits of the container's interfaces.
+Result<> ReadRateFlag(const OptionValues& options, NetworkConfig& network) {
+  if (!options.Has("network-rate")) return {};
+  if (!HasDriver(network))
+    return Fail(Code::kInvalid, "--network-rate does not go with --network " + network.mode +
+                                    ": there is no network whose rate is the container's own");
+  if (UsesBypass(network))
+    return Fail(Code::kInvalid,
+                "--network-rate and bypass=on cannot be set together: the fast path goes past the limits");
+  const NetworkRates rates = TRY(ParseNetworkRates(options.String("network-rate")));
+  network.ingress_rate = rates.ingress;
+  network.egress_rate = rates.egress;
+  return {};
+}
+
+// slirp4netns is told; the fast path would choose as the host does.
+Result<> CheckBypass(const NetworkConfig& network) {
+  const UserModeOptions& o = network.options;
+  if (!UsesBypass(network) || (o.outbound_addr.empty() && o.outbound_addr6.empty())) return {};
+  return Fail(Code::kInvalid,
+              "bypass=on and outbound_addr cannot be set together: the fast path's connections "
+              "come from the address that the host chooses");
+}
+
 }  // namespace
 
 Result<> ReadNetworkFlags(const OptionValues& options, const Settings& settings, RunRequest& request) {
@@ -45,6 +71,8 @@ Result<> ReadNetworkFlags(const OptionValues& options, const Settings& settings,
   TRY(ReadNetworkModes(modes, settings.network_options, request.network));
   NetworkConfig& network = request.network;
   TRY(ReadNetworkUseFlags(options, network));
+  TRY(ReadRateFlag(options, network));
+  TRY(CheckBypass(network));
   network.add_hosts = options.List("add-host");
   for (const std::string& host : network.add_hosts) TRY(CheckAddedHost(host));
   if (options.Bool("no-hosts") && !network.add_hosts.empty())

@@ -14,7 +14,14 @@
 #include <string_view>
 #include <vector>
 
+#include "network/parts.h"
+
 namespace wolffia {
+
+// True if connections of a container with this network may be made by the host's stack.
+inline bool UsesBypass(const NetworkConfig& config) {
+  return config.mode == "slirp4netns" && config.options.bypass;
+}
 
 // Plain bytes: sent to the supervisor as they are. IPv4 in host byte order.
 struct BypassPolicy {
@@ -43,13 +50,13 @@ struct BypassPeer {
 // inside.
 std::optional<BypassPeer> OutsidePeer(const BypassPolicy& policy, std::string_view address);
 
-// The container's filter: it asks about connect(2), and refuses data in a SYN (MSG_FASTOPEN), which would be
-// out before anybody was asked. Other ABIs of the machine are not asked about: they stay inside.
+// The container's filter: it asks about connect(2) and listen(2), and refuses data in a SYN (MSG_FASTOPEN),
+// which would be out before anybody was asked. Other ABIs of the machine are not asked about: they stay
+// inside.
 std::vector<sock_filter> BypassFilter();
 
-// The filter of a socket that is given to a container, locked there: nothing is heard by it but `peer`. So it
-// stays useless for any other connection, whatever way around BypassFilter the container may find: another
-// ABI, io_uring, a descriptor exchanged while the kernel is at work, a process that the socket is sent to.
+// The filter of a socket that is given to a container (socket_confinement.h): nothing is heard by it but
+// `peer`.
 std::vector<sock_filter> PeerFilter(const BypassPeer& peer);
 
 }  // namespace wolffia

@@ -1,20 +1,21 @@
 // RunBypass: the fast path's process, `wolffia-net bypass`: in the host's network, as the user, one for each
 // container that has it. It is asked about every connect(2) of the container (bypass_policy.h). Where the
 // connection leads outside, it makes a TCP socket of the host's stack, sets on it what the program has set,
-// connects it to a copy of the address, and puts it in the place of the program's own; else the call goes on
-// as if nobody had been asked.
+// begins to connect it to a copy of the address, and puts it in the place of the program's own; else the call
+// goes on as if nobody had been asked. It never waits: the waiting is the kernel's, in the container.
 //
 // Nothing that the container changes after the copy matters: what is done is done by us, on our copy, with
-// our socket, and a socket that the container gets hears nobody but the peer that it was made for
-// (PeerFilter). So a call that goes on in the kernel is harmless, even if descriptor and address are others
-// by then.
+// our socket, and the kernel keeps a socket that the container gets away from the host's loopback
+// (socket_confinement.h). So a call that goes on in the kernel is harmless, even if descriptor and address
+// are others by then. listen(2) on such a socket is refused.
 //
 // UDP stays inside: one datagram to the host's loopback needs no answer, and no unprivileged means keeps an
 // UDP socket of the host's stack from sending it (SO_BINDTODEVICE yields to IP_PKTINFO).
 //
 //   monitor                                supervisor (control socket)
 //   -------                                ----------
-//   kSetUp, policy + 2 descriptors    -->  a socket of the container's network; the table of open calls
+//   kSetUp, policy + 3 descriptors    -->  a socket of the container's network; the table of calls; its user
+//                                          namespace
 //   kListener, index + descriptor     -->  asks the kernel on it from now on
 //                                     <--  kGone, index: no process is left behind that filter
 //   closed                            -->  exits
@@ -35,15 +36,11 @@ struct BypassMessage {
   BypassPolicy policy;
 };
 
-// Shared with the monitor, so that a supervisor that comes after a dead one can let its calls go on. Each
-// call has its own kernel's number; zero is none.
+// Shared with the monitor, so that a supervisor that comes after a dead one can let its call go on. Each call
+// has its own kernel's number; zero is none.
 struct BypassCalls {
-  static constexpr uint32_t kListeners = 256, kSlots = 1024;
+  static constexpr uint32_t kListeners = 256;
   uint64_t last[kListeners];  // number of the call that was received last
-  struct Slot {
-    uint64_t id;
-    uint32_t listener;
-  } slots[kSlots];
 };
 
 // Returns the program's exit code.

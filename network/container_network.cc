@@ -15,6 +15,7 @@ ContainerNetwork::ContainerNetwork(const Context& context, ContainerNetworkSetup
 
 ContainerNetwork::~ContainerNetwork() {
   if (loop_ != nullptr && forwarder_) loop_->Forget(forwarder_->control());
+  if (loop_ != nullptr && bypass_) loop_->Forget(bypass_->control());
 }
 
 Result<std::unique_ptr<ContainerNetwork>> ContainerNetwork::Make(const Context& context,
@@ -35,6 +36,7 @@ Result<std::unique_ptr<ContainerNetwork>> ContainerNetwork::Make(const Context& 
 }
 
 Result<> ContainerNetwork::Prepare() {
+  if (UsesBypass(setup_.config)) TRY(Bypass::CheckKernel());
   TRY(driver_->Prepare());
   if (setup_.config.ports.empty()) return {};
   const std::string program = TRY(FindSibling("wolffia-net"));
@@ -46,13 +48,21 @@ Result<> ContainerNetwork::Begin(int user_namespace, Fd net_namespace, bool root
   net_namespace_ = std::move(net_namespace);
   target_ = {user_namespace, net_namespace_.get(), root_mapped};
   TRY(driver_->Begin(target_));
-  return forwarder_ ? forwarder_->Begin(target_) : Result<>();
+  if (forwarder_) TRY(forwarder_->Begin(target_));
+  if (!UsesBypass(setup_.config)) return {};
+  bypass_ = std::make_unique<Bypass>();
+  return bypass_->Start(target_, Bypass::PolicyOf(setup_.config.options, driver_->Interfaces()));
 }
 
 Result<> ContainerNetwork::Finish() {
   TRY(driver_->Finish());
   TRY(LimitInterfaces());
   return forwarder_ ? forwarder_->Finish(driver_->Interfaces()) : Result<>();
+}
+
+Result<> ContainerNetwork::AddNotifier(Fd listener) {
+  if (bypass_ == nullptr) return Fail(Code::kInvalid, "the container's network has no fast path");
+  return bypass_->AddListener(std::move(listener));
 }
 
 // The limits of an interface go with it when its helper dies.
@@ -77,6 +87,7 @@ NetworkState ContainerNetwork::State() const {
   NetworkState state{driver_->Interfaces(), {}};
   for (const HelperProcess& helper : driver_->Helpers()) state.helpers[helper.name] = helper.pid;
   if (forwarder_) state.helpers[PortForwarder::kName] = forwarder_->Process().pid;
+  if (bypass_) state.helpers[Bypass::kName] = bypass_->Process().pid;
   return state;
 }
 
@@ -89,15 +100,19 @@ std::string ContainerNetwork::HostAddress() const {
 Result<> ContainerNetwork::Watch(EventLoop& loop, HelperReport report) {
   loop_ = &loop;
   report_ = std::move(report);
-  watches_.push_back(std::make_unique<HelperWatch>(
-      context_, loop,
-      HelperWatch::Setup{[this] { return driver_->Helpers(); }, [this] { return RepairDriver(); }, report_}));
-  if (!forwarder_) return {};
-  watches_.push_back(
-      std::make_unique<HelperWatch>(context_, loop,
-                                    HelperWatch::Setup{[this] { return std::vector{forwarder_->Process()}; },
-                                                       [this] { return RepairForwarder(); }, report_}));
-  WatchWarnings();
+  auto watch = [&](auto helpers, auto repair) {
+    watches_.push_back(
+        std::make_unique<HelperWatch>(context_, loop, HelperWatch::Setup{helpers, repair, report_}));
+  };
+  watch([this] { return driver_->Helpers(); }, [this] { return RepairDriver(); });
+  if (forwarder_) {
+    watch([this] { return std::vector{forwarder_->Process()}; }, [this] { return RepairForwarder(); });
+    WatchWarnings();
+  }
+  if (bypass_) {
+    watch([this] { return std::vector{bypass_->Process()}; }, [this] { return RepairBypass(); });
+    WatchBypass();
+  }
   return {};
 }
 
@@ -114,6 +129,20 @@ Result<> ContainerNetwork::RepairForwarder() {
   TRY(forwarder_->Repair(target_, driver_->Interfaces()));
   WatchWarnings();
   return {};
+}
+
+// Meanwhile the container's calls wait.
+Result<> ContainerNetwork::RepairBypass() {
+  loop_->Forget(bypass_->control());
+  TRY(bypass_->Restart());
+  WatchBypass();
+  return {};
+}
+
+void ContainerNetwork::WatchBypass() {
+  (void)loop_->Watch(bypass_->control(), EPOLLIN, [this](uint32_t) {
+    if (!bypass_->Hear()) loop_->Forget(bypass_->control());
+  });
 }
 
 void ContainerNetwork::WatchWarnings() {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "network/bridge_driver.h"
+#include "network/bypass.h"
 #include "network/driver.h"
 #include "network/helper_watch.h"
 #include "network/port_forwarder.h"
@@ -41,6 +42,9 @@ class ContainerNetwork {
   // Takes /proc/PID/ns/net; `user_namespace` stays the caller's and outlives this.
   Result<> Begin(int user_namespace, Fd net_namespace, bool root_mapped);
   Result<> Finish();
+  // The listener of a filter of the fast path (BypassFilter): of the container's first process, or of an
+  // exec.
+  Result<> AddNotifier(Fd listener);
   Result<> Watch(EventLoop& loop, HelperReport report);
   // User-defined networks: others than before, while it runs. On an error it has those that it had.
   Result<> Change(BridgeSetup bridge);
@@ -57,6 +61,8 @@ class ContainerNetwork {
   Result<> LimitInterfaces();
   Result<> RepairDriver();
   Result<> RepairForwarder();
+  Result<> RepairBypass();
+  void WatchBypass();
   void WatchWarnings();
   void PassWarnings(uint32_t events);
 
@@ -66,6 +72,7 @@ class ContainerNetwork {
   NetworkTarget target_;
   std::unique_ptr<NetworkDriver> driver_;
   std::unique_ptr<PortForwarder> forwarder_;  // nullptr: nothing is published
+  std::unique_ptr<Bypass> bypass_;            // nullptr: no fast path
   EventLoop* loop_ = nullptr;
   HelperReport report_;
   std::vector<std::unique_ptr<HelperWatch>> watches_;

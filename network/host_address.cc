@@ -6,6 +6,8 @@
 namespace wolffia {
 namespace {
 
+constexpr int kLoopback = 1;  // its index, in every network namespace
+
 std::string TextOf(int family, std::string_view bytes) {
   char text[INET6_ADDRSTRLEN];
   if (bytes.size() != (family == AF_INET ? 4U : 16U)) return "";
@@ -61,6 +63,37 @@ Result<std::optional<DefaultRoute>> FindDefaultRoute(NetlinkSocket& socket, int 
     least = metric;
   }));
   return found;
+}
+
+std::optional<int> FindInterfaceTo(NetlinkSocket& socket, const IpAddress& address) {
+  rtmsg query{};
+  query.rtm_family = address.v6 ? AF_INET6 : AF_INET;
+  query.rtm_dst_len = static_cast<uint8_t>(address.bits());
+  NetlinkMessage message;
+  message.Start(RTM_GETROUTE, 0).Put(query).Attribute(RTA_DST, address.bytes.data(), address.size());
+  int interface = 0;
+  bool own = false;
+  auto asked = socket.Request(std::move(message), "ask for a route", [&](const NetlinkAnswer& answer) {
+    rtmsg route;
+    if (answer.type != RTM_NEWROUTE || answer.payload.size() < sizeof route) return;
+    memcpy(&route, answer.payload.data(), sizeof route);
+    own = route.rtm_type == RTN_LOCAL;
+    if (!own && route.rtm_type != RTN_UNICAST) return;
+    ForEachAttribute(answer.payload.substr(sizeof route), [&](uint16_t type, std::string_view value) {
+      if (type == RTA_OIF && value.size() == sizeof interface)
+        memcpy(&interface, value.data(), sizeof interface);
+    });
+  });
+  if (!asked) return std::nullopt;
+  if (own) {
+    interface = 0;
+    auto addresses = GlobalAddresses(socket);
+    if (!addresses) return std::nullopt;
+    const std::string text = FormatIp(address);
+    for (const InterfaceAddress& one : *addresses)
+      if (one.address == text) interface = one.index;
+  }
+  return interface > kLoopback ? std::optional(interface) : std::nullopt;
 }
 
 std::string HostAddress() {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/base/result.h"
+#include "network/ip_address.h"
 #include "network/netlink.h"
 
 namespace wolffia {
@@ -26,6 +27,10 @@ struct DefaultRoute {
 };
 // The one with the least metric, of AF_INET or AF_INET6; nullopt: there is none.
 Result<std::optional<DefaultRoute>> FindDefaultRoute(NetlinkSocket& socket, int family);
+
+// The interface that connections to `address` leave by; of one of the host's own, the interface that has it.
+// nullopt: there is no way there, or it is the loopback.
+std::optional<int> FindInterfaceTo(NetlinkSocket& socket, const IpAddress& address);
 
 // How containers reach the host: the first IPv4 address of the interface with the default route, else any;
 // empty: none.

@@ -146,12 +146,16 @@ void AddFlags(std::span<char> bytes, size_t start, uint16_t more) {
 
 }  // namespace
 
-Result<> NetlinkSocket::Request(NetlinkMessage message, std::string_view what) {
+Result<> NetlinkSocket::Request(NetlinkMessage message, std::string_view what,
+                                const std::function<void(const NetlinkAnswer&)>& each) {
   AddFlags(message.bytes(), 0, NLM_F_ACK);
   TRY(Send(message));
   Result<> result;
   TRY(Receive(fd_.get(), sequence_, [&](const nlmsghdr& header, std::string_view payload) -> Result<bool> {
-    if (header.nlmsg_type != NLMSG_ERROR) return true;
+    if (header.nlmsg_type != NLMSG_ERROR) {
+      if (each) each({header.nlmsg_type, payload});
+      return true;
+    }
     result = ResultOfError(payload, header.nlmsg_flags, what);
     return false;
   }));

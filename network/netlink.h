@@ -75,8 +75,9 @@ class NetlinkSocket {
   static Result<NetlinkSocket> Adopt(Fd socket, uint32_t groups = 0);
 
   // Sends and waits for the acknowledgement. The error is "what: " and the kernel's words (extended ACK where
-  // it has one).
-  Result<> Request(NetlinkMessage message, std::string_view what);
+  // it has one). `each` gets what comes before it: the answer of a message that asks for something.
+  Result<> Request(NetlinkMessage message, std::string_view what,
+                   const std::function<void(const NetlinkAnswer&)>& each = {});
   // All answers of a dump (NLM_F_DUMP is added), or of a request that has an answer.
   Result<> Dump(NetlinkMessage message, std::string_view what,
                 const std::function<void(const NetlinkAnswer&)>& each);

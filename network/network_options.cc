@@ -53,13 +53,6 @@ Result<> ReadPortHandler(const std::string& value, UserModeOptions& options) {
   return {};
 }
 
-Result<> ReadBypass(const std::string& value, UserModeOptions& options) {
-  options.bypass = TRY(ReadBool("bypass", value));
-  if (options.bypass)
-    return Fail(Code::kInvalid, "bypass=on: this version has no fast path past slirp4netns");
-  return {};
-}
-
 // key=value of a user-defined network.
 Result<> ReadNetworkUseOption(const std::string& text, NetworkUse& use) {
   const size_t equals = text.find('=');
@@ -97,7 +90,7 @@ Result<> ReadUserModeOption(const std::string& text, UserModeOptions& options) {
   else if (key == "enable_ipv6")
     options.ipv6 = TRY(ReadBool(key, value));
   else if (key == "bypass")
-    TRY(ReadBypass(value, options));
+    options.bypass = TRY(ReadBool(key, value));
   else if (key == "cidr")
     options.cidr = TRY(ReadCidr(value));
   else if (key == "outbound_addr")

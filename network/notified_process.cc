@@ -2,8 +2,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -117,10 +119,6 @@ Fd NotifiedProcess::TakeDescriptor(int number) const {
   return Fd(static_cast<int>(syscall(SYS_pidfd_getfd, pidfd_.get(), number, 0)));
 }
 
-bool NotifiedProcess::HasSocketAt(int number, ino_t inode) const {
-  return HoldsSocket(thread_, number, inode);
-}
-
 bool NotifiedProcess::ReadNumbers(ino_t inode, Places& places) const {
   const std::string socket = "socket:[" + std::to_string(inode) + "]";
   int seen = 0;
@@ -173,7 +171,7 @@ bool NotifiedProcess::IsShared(int number, ino_t inode) const {
 }
 
 std::optional<NotifiedProcess::Places> NotifiedProcess::FindSocket(int number, ino_t inode) const {
-  Places places;
+  Places places{.inode = inode, .numbers = {}, .registrations = {}};
   if (!ReadNumbers(inode, places) || places.numbers.empty() || IsShared(number, inode)) return std::nullopt;
   return places;
 }
@@ -199,8 +197,7 @@ int RegisterInCopy(void* argument) {
   _exit(0);
 }
 
-}  // namespace
-
+// Puts `socket` into the epoll set `set` as if it had the number there that it has in the other process.
 bool RegisterAs(int set, int socket, const NotifiedProcess::Registration& registration) {
   alignas(16) char stack[16 << 10];
   Registering work{set, socket, registration};
@@ -209,6 +206,27 @@ bool RegisterAs(int set, int socket, const NotifiedProcess::Registration& regist
   while (waitpid(pid, nullptr, __WCLONE) < 0 && errno == EINTR) {
   }
   return work.result == 0;
+}
+
+}  // namespace
+
+bool NotifiedProcess::Install(int listener, uint64_t id, int socket, const Places& places) const {
+  bool installed = false;
+  for (const Place& place : places.numbers) {
+    // The number may be another file's by now: then that one stays.
+    if (!HoldsSocket(thread_, place.number, places.inode)) continue;
+    seccomp_notif_addfd add{};
+    add.id = id;
+    add.flags = SECCOMP_ADDFD_FLAG_SETFD;
+    add.srcfd = static_cast<uint32_t>(socket);
+    add.newfd = static_cast<uint32_t>(place.number);
+    add.newfd_flags = place.close_on_exec ? O_CLOEXEC : 0;
+    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) >= 0) installed = true;
+  }
+  if (!installed) return false;
+  for (const Registration& registration : places.registrations)
+    if (Fd set = TakeDescriptor(registration.set)) RegisterAs(set.get(), socket, registration);
+  return true;
 }
 
 }  // namespace wolffia

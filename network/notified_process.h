@@ -34,13 +34,16 @@ class NotifiedProcess {
     uint64_t data;
   };
   struct Places {
+    ino_t inode;
     std::vector<Place> numbers;
     std::vector<Registration> registrations;
   };
   // nullopt: too many descriptors to look through, or another process of the container's holds the socket
   // too.
   std::optional<Places> FindSocket(int number, ino_t inode) const;
-  bool HasSocketAt(int number, ino_t inode) const;
+  // Puts `socket` where the socket of `places` is, as far as it is there still: while the call `id` of
+  // `listener` waits. False: nowhere.
+  bool Install(int listener, uint64_t id, int socket, const Places& places) const;
 
  private:
   bool ReadNumbers(ino_t inode, Places& places) const;
@@ -49,8 +52,5 @@ class NotifiedProcess {
   pid_t thread_ = 0, process_ = 0, parent_ = 0;
   Fd pidfd_;
 };
-
-// Puts `socket` into the epoll set `set` as if it had `number` there, for a process where it has.
-bool RegisterAs(int set, int socket, const NotifiedProcess::Registration& registration);
 
 }  // namespace wolffia

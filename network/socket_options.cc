@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <utility>
 
 namespace wolffia {
@@ -19,6 +20,8 @@ constexpr int kReceiveBufferLocked = 2;
 struct Option {
   int level, name;
 };
+// What a connection changes as it comes about, so that one of ours that failed does not tell what was set.
+constexpr Option kMoving[] = {{IPPROTO_TCP, TCP_MAXSEG}, {IPPROTO_TCP, TCP_WINDOW_CLAMP}};
 // In the order of the headers. Read from one, set on the other if it is not so there already.
 constexpr Option kCopied[] = {
     {SOL_SOCKET, SO_REUSEADDR},
@@ -38,14 +41,12 @@ constexpr Option kCopied[] = {
     {SOL_SOCKET, SO_MAX_PACING_RATE},
     {SOL_SOCKET, SO_ZEROCOPY},
     {IPPROTO_TCP, TCP_NODELAY},
-    {IPPROTO_TCP, TCP_MAXSEG},
     {IPPROTO_TCP, TCP_CORK},
     {IPPROTO_TCP, TCP_KEEPIDLE},
     {IPPROTO_TCP, TCP_KEEPINTVL},
     {IPPROTO_TCP, TCP_KEEPCNT},
     {IPPROTO_TCP, TCP_SYNCNT},
     {IPPROTO_TCP, TCP_LINGER2},
-    {IPPROTO_TCP, TCP_WINDOW_CLAMP},
     {IPPROTO_TCP, TCP_CONGESTION},
     {IPPROTO_TCP, TCP_USER_TIMEOUT},
     {IPPROTO_TCP, TCP_NOTSENT_LOWAT},
@@ -67,9 +68,10 @@ constexpr Option kCopied[] = {
 };
 // With these it must stay what it is.
 constexpr Option kNotCopied[] = {
-    {SOL_SOCKET, SO_MARK},        {SOL_SOCKET, SO_BINDTODEVICE}, {IPPROTO_TCP, TCP_FASTOPEN_CONNECT},
-    {IPPROTO_TCP, TCP_ULP},       {IPPROTO_TCP, TCP_REPAIR},     {IPPROTO_IP, IP_OPTIONS},
-    {IPPROTO_IP, IP_TRANSPARENT}, {IPPROTO_IP, IP_FREEBIND},     {IPPROTO_IPV6, IPV6_TRANSPARENT},
+    {SOL_SOCKET, SO_MARK},     {IPPROTO_TCP, TCP_FASTOPEN_CONNECT},
+    {IPPROTO_TCP, TCP_ULP},    {IPPROTO_TCP, TCP_REPAIR},
+    {IPPROTO_IP, IP_OPTIONS},  {IPPROTO_IP, IP_TRANSPARENT},
+    {IPPROTO_IP, IP_FREEBIND}, {IPPROTO_IPV6, IPV6_TRANSPARENT},
 };
 
 struct Value {
@@ -88,6 +90,15 @@ bool Alike(int from, int to, const Option& option, Value& wanted) {
   Value present;
   const bool has = wanted.Read(from, option), may = present.Read(to, option);
   return has == may && (!has || wanted == present);
+}
+
+bool CopyAll(int from, int to, std::span<const Option> options) {
+  for (const Option& option : options) {
+    Value value;
+    if (Alike(from, to, option, value)) continue;
+    if (setsockopt(to, option.level, option.name, value.bytes, value.size) < 0) return false;
+  }
+  return true;
 }
 
 // A size that nobody has chosen is left to grow by itself; the kernel tells twice of what it was told.
@@ -112,20 +123,21 @@ bool HasFilter(int socket) {
   return getsockopt(socket, SOL_SOCKET, SO_GET_FILTER, nullptr, &instructions) < 0 || instructions != 0;
 }
 
+bool HasInterface(int socket) {
+  int interface = 0;
+  socklen_t size = sizeof interface;
+  return getsockopt(socket, SOL_SOCKET, SO_BINDTOIFINDEX, &interface, &size) < 0 || interface != 0;
+}
+
 }  // namespace
 
-bool CopySocketOptions(int from, int to, bool filtered) {
-  if (!filtered && HasFilter(from)) return false;
+bool CopySocketOptions(int from, int to, bool ours) {
+  if (!ours && (HasFilter(from) || HasInterface(from))) return false;
   for (const Option& option : kNotCopied) {
     Value value;
     if (!Alike(from, to, option, value)) return false;
   }
-  for (const Option& option : kCopied) {
-    Value value;
-    if (Alike(from, to, option, value)) continue;
-    if (setsockopt(to, option.level, option.name, value.bytes, value.size) < 0) return false;
-  }
-  return CopyBufferSizes(from, to);
+  return CopyAll(from, to, kCopied) && (ours || CopyAll(from, to, kMoving)) && CopyBufferSizes(from, to);
 }
 
 }  // namespace wolffia

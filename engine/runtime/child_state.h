@@ -92,6 +92,7 @@ StepOutcome Do(ChildState&, const step::ChangeDirectory&);
 StepOutcome Do(ChildState&, const step::SetUmask&);
 StepOutcome Do(ChildState&, const step::SetCapabilities&);
 StepOutcome Do(ChildState&, const step::NoNewPrivileges&);
+StepOutcome Do(ChildState&, const step::InstallNotifier&);
 StepOutcome Do(ChildState&, const step::InstallSeccomp&);
 StepOutcome Do(ChildState&, const step::CloseDescriptors&);
 StepOutcome Do(ChildState&, const step::Execute&);

@@ -13,6 +13,7 @@
 #include "engine/runtime/pid_file.h"
 #include "engine/runtime/process_identity.h"
 #include "engine/runtime/seccomp.h"
+#include "network/bypass_policy.h"
 #include "storage/image_store.h"
 
 namespace wolffia {
@@ -109,6 +110,7 @@ Result<Prepared> ReadAndPlan(const Context& context, const Store& store, const C
   if (p.joined) options.join = p.joined->Target();
   if (!options.hold) options.secrets = TRY(ContainerSecrets::Read(store, container.record));
   TRY(MakeFreshOverlays(p.spec, p.host, root.container_dir));
+  if (UsesBypass(container.record.network_config) && !options.hold) options.notifier = BypassFilter();
   if (p.spec.seccomp)
     options.seccomp = TRY(CompileSeccomp(*p.spec.seccomp, store.runroot_path() + "/seccomp"));
   p.plan = TRY(BuildLaunchPlan(p.spec, p.host, root, std::move(options)));
@@ -189,6 +191,7 @@ Result<std::unique_ptr<RunningContainer>> RunningContainer::Prepare(const Contex
 Result<> RunningContainer::Go() {
   if (pending_ == nullptr) return {};
   TRY(pending_->launcher->Go());
+  if (Fd listener = pending_->launcher->TakeNotifier()) TRY(network_->AddNotifier(std::move(listener)));
   child_ = pending_->launcher->TakeChild();
   WipeSecrets(pending_->plan);
   pending_.reset();

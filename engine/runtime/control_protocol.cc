@@ -95,6 +95,7 @@ struct Encoder {
   void operator()(const ProcessRequest&) const {}
   void operator()(const HealthRequest&) const {}
   void operator()(const NetworkRequest&) const {}
+  void operator()(const NotifierRequest&) const {}
   void operator()(const Started& m) const { out.Int(m.pid); }
   void operator()(const Failed& m) const {
     out.Int(static_cast<int>(m.error.code));
@@ -154,6 +155,7 @@ struct Decoder {
   void operator()(ProcessRequest&) const {}
   void operator()(HealthRequest&) const {}
   void operator()(NetworkRequest&) const {}
+  void operator()(NotifierRequest&) const {}
   void operator()(Started& m) const { m.pid = in.Small(); }
   void operator()(Failed& m) const {
     const int code = in.Small();

@@ -67,9 +67,10 @@ struct RestartPolicyRequest {  // Done
   std::string policy;
   int retries = 0;
 };
-struct NetworkRequest {};  // the networks in its record, or its name, have changed: Done, Failed
-struct ProcessRequest {};  // Process{pid}, with descriptors: pidfd of init, its /proc (O_PATH)
-struct HealthRequest {};   // runs the check now: Health
+struct NetworkRequest {};   // the networks in its record, or its name, have changed: Done, Failed
+struct ProcessRequest {};   // Process{pid}, with descriptors: pidfd of init, its /proc (O_PATH)
+struct HealthRequest {};    // runs the check now: Health
+struct NotifierRequest {};  // with the listener of the fast path's filter (network/bypass.h): Done or Failed
 
 // --- Answers ---
 
@@ -105,7 +106,7 @@ struct Health {
 using ControlMessage =
     std::variant<StartRequest, AttachRequest, ResizeRequest, SignalRequest, StopRequest, RestartRequest,
                  PauseRequest, GoRequest, RestartPolicyRequest, ProcessRequest, HealthRequest, Started,
-                 Failed, Exited, Attached, Done, Overrun, Process, Health, NetworkRequest>;
+                 Failed, Exited, Attached, Done, Overrun, Process, Health, NetworkRequest, NotifierRequest>;
 
 std::string Encode(const ControlMessage& message);
 // kCorrupt for anything that is none of them, kUnsupported for another version.

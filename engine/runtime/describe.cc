@@ -162,6 +162,9 @@ struct Describer {
     return text;
   }
   std::string operator()(const NoNewPrivileges&) const { return "allow no new privileges"; }
+  std::string operator()(const InstallNotifier&) const {
+    return "install the filter of the network's fast path";
+  }
   std::string operator()(const InstallSeccomp&) const { return "install the seccomp filter"; }
   std::string operator()(const CloseDescriptors&) const { return "close all other descriptors"; }
   std::string operator()(const Execute& s) const {

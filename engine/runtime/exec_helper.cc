@@ -13,6 +13,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/socket.h"
+#include "engine/runtime/control_client.h"
 #include "engine/runtime/events.h"
 #include "engine/runtime/exec_plan.h"
 #include "engine/runtime/exec_session.h"
@@ -20,6 +21,7 @@
 #include "engine/runtime/process_identity.h"
 #include "engine/runtime/seccomp.h"
 #include "engine/runtime/secret_plan.h"
+#include "network/bypass_policy.h"
 #include "storage/container_record.h"
 
 namespace wolffia {
@@ -60,6 +62,7 @@ struct Prepared {
   RuntimeSpec spec;
   std::vector<sock_filter> seccomp;
   std::vector<std::string> secrets;
+  bool bypass = false;  // the network's fast path
 };
 
 Result<Prepared> Prepare(const ExecOrder& order, const Store& store) {
@@ -69,6 +72,7 @@ Result<Prepared> Prepare(const ExecOrder& order, const Store& store) {
   auto record = ReadContainer(store, "containers/" + order.container_id);
   if (!record) return std::unexpected(containers.OrGone(order.container_id, std::move(record.error())));
   if (!record->secrets.empty()) p.secrets = TRY(ContainerSecrets::Read(store, *record)).env;
+  p.bypass = UsesBypass(record->network_config);
   if (p.spec.seccomp) p.seccomp = TRY(CompileSeccomp(*p.spec.seccomp, order.store_runroot + "/seccomp"));
   return p;
 }
@@ -82,7 +86,8 @@ Result<> SetOomScore(const RuntimeSpec& spec) {
 
 struct Started {
   Child child;
-  Fd master;  // with a terminal
+  Fd master;    // with a terminal
+  Fd notifier;  // with the network's fast path
 };
 
 // In the joiner: becomes part of the container, and makes the process there.
@@ -92,6 +97,7 @@ Result<> JoinAndStart(const ExecOrder& order, Prepared& prepared, int helper) {
     return FailErrno("join the container's namespaces");
   ExecInputs inputs{.spec = prepared.spec, .request = request, .secrets = std::move(prepared.secrets)};
   inputs.seccomp = std::move(prepared.seccomp);
+  if (prepared.bypass) inputs.notifier = BypassFilter();
   if (request.privileged) inputs.last_capability = LastCapability();
   if (!request.user.empty()) {
     inputs.passwd = TRY_WITH(UserFile("/etc/passwd"), "look up the user");
@@ -103,8 +109,10 @@ Result<> JoinAndStart(const ExecOrder& order, Prepared& prepared, int helper) {
   if (request.tty) master = TRY(launcher.AwaitTerminal());
   TRY(launcher.AwaitExecuted());
   Child child = launcher.TakeChild();
+  const Fd notifier = launcher.TakeNotifier();
   std::vector<int> fds = {child.pidfd()};
   if (master) fds.push_back(master.get());
+  if (notifier) fds.push_back(notifier.get());
   const int pid = child.pid();
   child.Detach();  // the helper's
   return SendPacket(helper, Encode(ControlMessage(wolffia::Started{pid})), fds);
@@ -130,9 +138,10 @@ Result<Started> StartInside(const ExecOrder& order, Prepared& prepared) {
   ControlMessage message = TRY(DecodeControl(answer.data));
   if (auto* failed = std::get_if<Failed>(&message)) return std::unexpected(std::move(failed->error));
   auto* started = std::get_if<wolffia::Started>(&message);
-  if (started == nullptr || answer.fds.size() != (order.request.tty ? 2u : 1u))
+  if (started == nullptr || answer.fds.size() != size_t{1} + order.request.tty + prepared.bypass)
     return Fail(Code::kIo, "the process that joins the container spoke out of turn");
-  Started result{Child(started->pid, std::move(answer.fds[0])), Fd()};
+  Started result{Child(started->pid, std::move(answer.fds[0])), Fd(), Fd()};
+  if (prepared.bypass) result.notifier = std::move(answer.fds.back());
   if (order.request.tty) result.master = std::move(answer.fds[1]);
   return result;
 }
@@ -164,6 +173,7 @@ class Helper {
       return NotRunning();
     started_ = TRY(std::move(started));
     session.WritePid(started_.child.pid());
+    if (started_.notifier) TRY(HandOverNotifier(store));
     std::vector<int> fds;
     if (started_.master) fds.push_back(started_.master.get());
     Report(wolffia::Started{started_.child.pid()}, fds);
@@ -179,6 +189,15 @@ class Helper {
     if (order_.request.events)
       WriteContainerEvent(context_, store, order_.container_id, status, {{"execID", order_.request.id}},
                           code);
+  }
+
+  // Until then the command's connect(2) waits.
+  Result<> HandOverNotifier(const Store& store) {
+    const ContainerStatus status = TRY(ContainerStore(store).Get(order_.container_id));
+    ControlClient monitor = TRY(ControlClient::Connect(store, status));
+    TRY(monitor.Ask(NotifierRequest{}, {started_.notifier.get()}));
+    started_.notifier.Reset();
+    return {};
   }
 
   // The command has its copies; a reader of its output waits for the end of all.

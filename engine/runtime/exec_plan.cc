@@ -119,6 +119,7 @@ Result<LaunchPlan> BuildExecPlan(ExecInputs in) {
                            .maps = plan.maps,
                            .seccomp = std::move(in.seccomp),
                            .keep_groups = KeepsGroups(in.spec)};
+  privileges.notifier = std::move(in.notifier);
   if (in.spec.seccomp) privileges.seccomp_flags = in.spec.seccomp->flags;
   append(TRY(PlanPrivileges(std::move(privileges))));
   append(PlanExecute(process));

@@ -17,6 +17,7 @@ struct ExecInputs {
   std::string passwd, group;         // the container's, as they are now
   std::vector<std::string> secrets;  // "NAME=value"
   std::vector<sock_filter> seccomp;
+  std::vector<sock_filter> notifier;  // of the network's fast path; empty: none
   int last_capability = 40;  // that the kernel knows
 };
 

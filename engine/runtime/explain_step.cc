@@ -55,6 +55,11 @@ struct Remedy {
                ? "too many keyrings of this user are in use (kernel.keys.maxkeys); end other containers"
                : "";
   }
+  std::string operator()(const InstallNotifier&) const {
+    return os_errno == EBUSY ? "wolffia itself runs under a filter that notifies another program, and the kernel has "
+                               "only one such; leave bypass=on out"
+                             : "";
+  }
   std::string operator()(const SetRlimit&) const {
     return os_errno == EPERM ? "an ordinary user cannot raise a hard limit (see ulimit -H)" : "";
   }

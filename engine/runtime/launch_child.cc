@@ -257,6 +257,26 @@ StepOutcome Do(ChildState&, const step::NoNewPrivileges&) {
   return Check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
+// The filter lets sendmsg(2) through as it is used here (BypassFilter).
+StepOutcome Do(ChildState&, const step::InstallNotifier& s) {
+  sock_fprog program{static_cast<unsigned short>(s.program.size()),
+                     const_cast<sock_filter*>(s.program.data())};
+  // A call that was looked at is not interrupted any more, so that it has happened or not (since Linux 5.19).
+  unsigned flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+  auto install = [&] {
+    return static_cast<int>(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program));
+  };
+  int listener = install();
+  if (listener < 0 && errno == EINVAL) {
+    flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    listener = install();
+  }
+  if (listener < 0) return Failed(errno);
+  StepOutcome outcome = SendToParent(ChildMessage::kNotifier, listener);
+  close(listener);
+  return outcome;
+}
+
 StepOutcome Do(ChildState&, const step::InstallSeccomp& s) {
   sock_fprog program{static_cast<unsigned short>(s.program.size()),
                      const_cast<sock_filter*>(s.program.data())};

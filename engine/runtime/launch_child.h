@@ -10,6 +10,7 @@
 //   kTerminal + master (OpenTerminal)  -->   of a container or an exec with a terminal
 //   kReady + its /proc (AwaitGo)       -->   may look at where its processes run
 //                                      <--   kGo
+//   kNotifier + listener                -->   of a container or an exec with the fast path
 //   close-on-exec of the socket        -->   end of file: it runs
 //   kFailed{step, errno, detail}       -->   at any point instead; then it exits
 //
@@ -44,7 +45,7 @@ enum class ChildDetail : int32_t {
 };
 
 struct ChildMessage {
-  enum Kind : uint32_t { kMaps = 1, kGo, kFuse, kReady, kFailed, kTerminal };
+  enum Kind : uint32_t { kMaps = 1, kGo, kFuse, kReady, kFailed, kTerminal, kNotifier };
   uint32_t kind = 0;
   int32_t step = -1;
   int32_t os_errno = 0;

@@ -108,6 +108,7 @@ class Builder {
                              .maps = plan_.maps,
                              .seccomp = std::move(options_.seccomp),
                              .keep_groups = KeepsGroups(spec_)};
+    privileges.notifier = std::move(options_.notifier);
     if (spec_.seccomp) privileges.seccomp_flags = spec_.seccomp->flags;
     Append(TRY(PlanPrivileges(std::move(privileges))));
     Append(PlanExecute(spec_.process));

@@ -69,6 +69,7 @@ struct LaunchOptions {
   bool wait = false;               // the command is executed when a user says so: until then as `hold`
   ContainerSecrets secrets;
   std::vector<sock_filter> seccomp;  // compiled from spec.seccomp; empty: none
+  std::vector<sock_filter> notifier;  // of the network's fast path; empty: none
 };
 
 // kInvalid for a spec that contradicts itself, kUnsupported for what an ordinary user or this version cannot

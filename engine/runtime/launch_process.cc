@@ -111,19 +111,23 @@ Result<std::vector<LaunchStep>> PlanPrivileges(PrivilegePlan plan) {
   add(step::DieWithParent{});
   add(step::ChangeDirectory{process.cwd, true});
   add(step::SetUmask{process.user.umask.value_or(022)});
-  const bool filter = !plan.seccomp.empty();
+  const bool filter = !plan.seccomp.empty(), notifier = !plan.notifier.empty();
   step::InstallSeccomp seccomp{std::move(plan.seccomp), SeccompFlags(plan.seccomp_flags)};
   // Without no_new_privs only CAP_SYS_ADMIN of the namespace may install a filter, so it comes before the
   // capabilities go; with it the filter comes as late as possible.
-  if (filter && !process.no_new_privileges) {
+  auto install = [&] {
+    if (notifier) add(step::InstallNotifier{std::move(plan.notifier)});
+    if (filter) add(std::move(seccomp));
+  };
+  if ((filter || notifier) && !process.no_new_privileges) {
     add(step::SetCapabilities{final.permitted | kSysAdmin, final.permitted | kSysAdmin, final.inheritable,
                               0});
-    add(std::move(seccomp));
+    install();
   }
   add(final);
   if (process.no_new_privileges) {
     add(step::NoNewPrivileges{});
-    if (filter) add(std::move(seccomp));
+    install();
   }
   return steps;
 }

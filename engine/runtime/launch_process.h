@@ -28,6 +28,7 @@ struct PrivilegePlan {
   const IdMaps& maps;
   std::vector<sock_filter> seccomp;  // empty: none
   std::vector<std::string> seccomp_flags;
+  std::vector<sock_filter> notifier;  // of the fast path; empty: none
   bool keep_groups = false;
 };
 Result<std::vector<LaunchStep>> PlanPrivileges(PrivilegePlan plan);

@@ -179,6 +179,9 @@ struct SetCapabilities {
   uint64_t effective = 0, permitted = 0, inheritable = 0, ambient = 0;
 };
 struct NoNewPrivileges {};
+struct InstallNotifier {  // of the fast path: who listens to it is sent to the parent
+  std::vector<sock_filter> program;
+};
 struct InstallSeccomp {
   std::vector<sock_filter> program;
   uint32_t flags = 0;  // SECCOMP_FILTER_FLAG_*
@@ -203,7 +206,7 @@ using LaunchStep =
                  step::WriteSysctl, step::ReadOnlyPath, step::MaskPath, step::RootAttributes, step::PivotRoot,
                  step::NullStdin, step::OpenTerminal, step::OwnStdio, step::SetRlimit, step::HideMemory,
                  step::Hold, step::AwaitGo, step::DropBounding, step::SetIds, step::ChangeDirectory,
-                 step::SetUmask, step::SetCapabilities, step::NoNewPrivileges, step::InstallSeccomp,
+                 step::SetUmask, step::SetCapabilities, step::NoNewPrivileges, step::InstallNotifier, step::InstallSeccomp,
                  step::CloseDescriptors, step::Execute>;
 
 // One line for people: "mount proc on /proc (nosuid,nodev,noexec)". The same words are in errors, in

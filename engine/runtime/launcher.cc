@@ -117,13 +117,17 @@ Result<> Launcher::Go() {
 }
 
 Result<> Launcher::AwaitExecuted() {
-  Packet packet = TRY(ReceivePacket(socket_.get()));
-  if (packet.data.empty()) return {};  // closed by execve
-  ChildMessage message;
-  if (packet.data.size() != sizeof message)
-    return Fail(Code::kIo, "the container's first process sent a malformed message");
-  memcpy(&message, packet.data.data(), sizeof message);
-  return std::unexpected(ExplainStep(*plan_, message));
+  for (;;) {
+    Packet packet = TRY(ReceivePacket(socket_.get()));
+    if (packet.data.empty()) return {};  // closed by execve
+    ChildMessage message;
+    if (packet.data.size() != sizeof message)
+      return Fail(Code::kIo, "the container's first process sent a malformed message");
+    memcpy(&message, packet.data.data(), sizeof message);
+    if (message.kind != ChildMessage::kNotifier || packet.fds.empty())
+      return std::unexpected(ExplainStep(*plan_, message));
+    notifier_ = std::move(packet.fds[0]);
+  }
 }
 
 Result<Packet> Launcher::Receive(ChildMessage::Kind expected) {

@@ -35,6 +35,7 @@ class Launcher {
 
   const Child& child() const { return child_; }
   Child TakeChild() { return std::move(child_); }
+  Fd TakeNotifier() { return std::move(notifier_); }  // after Go or AwaitExecuted, of a plan with a notifier
   Fd TakeUserNamespace() { return std::move(user_namespace_); }
   Fd TakeNetNamespace() { return std::move(net_namespace_); }
   const MountNamespace& mount_namespace() const { return mount_namespace_; }
@@ -48,7 +49,7 @@ class Launcher {
 
   const LaunchPlan* plan_ = nullptr;
   Child child_;
-  Fd socket_;
+  Fd socket_, notifier_;
   Fd user_namespace_, net_namespace_;
   MountNamespace mount_namespace_;
   IdMapWriter maps_;

@@ -64,6 +64,7 @@ void Monitor::Handle(ClientId client, ControlMessage message, std::vector<Fd> fd
   if (std::holds_alternative<ProcessRequest>(message)) return SendProcess(client);
   if (std::holds_alternative<HealthRequest>(message)) return CheckHealth(client);
   if (std::holds_alternative<NetworkRequest>(message)) return answer(ChangeNetworks(), Done{});
+  if (std::holds_alternative<NotifierRequest>(message)) return answer(AddNotifier(std::move(fds)), Done{});
   answer(Fail(Code::kUnsupported, "the container's monitor does not know this request"), Done{});
 }
 
@@ -94,6 +95,12 @@ Result<> Monitor::Attach(ClientId client, const AttachRequest& request, std::vec
   attached_[client] = TRY(pump_->AddClient(std::move(sink)));
   if (request.size.rows != 0) Resize(request.size);
   return {};
+}
+
+Result<> Monitor::AddNotifier(std::vector<Fd> fds) {
+  if (!running_ || ended_ || running_->network() == nullptr || fds.size() != 1)
+    return Fail(Code::kBusy, "the container has no network with a fast path: container state improper");
+  return running_->network()->AddNotifier(std::move(fds[0]));
 }
 
 void Monitor::Resize(TerminalSize size) {

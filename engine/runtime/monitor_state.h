@@ -63,6 +63,7 @@ class Monitor {
   void HurryOutput();
   Result<> ChangeNetworks();
   void SendProcess(ClientId client);
+  Result<> AddNotifier(std::vector<Fd> fds);
   void AnswerRestart();
   void Rebind();
 

@@ -59,7 +59,6 @@ TEST(NetworkOptions, RefusesWhatItDoesNotKnow) {
            {{"slirp4netns:speed=high"}, "unknown option"},
            {{"slirp4netns:bypass"}, "KEY=VALUE"},
            {{"slirp4netns:bypass=maybe"}, "bypass"},
-           {{"slirp4netns:bypass=on"}, "no fast path"},
            {{"slirp4netns:port_handler=slirp4netns"}, "publishes ports"},
            {{"slirp4netns:port_handler=docker"}, "port_handler"},
            {{"host:x=y"}, "takes no options"},

@@ -35,6 +35,7 @@ TEST(ControlProtocol, EveryMessageSurvives) {
   (void)Again(ProcessRequest{});
   (void)Again(HealthRequest{});
   (void)Again(NetworkRequest{});
+  (void)Again(NotifierRequest{});
   RestartPolicyRequest policy = Again(RestartPolicyRequest{"on-failure", 3});
   EXPECT_TRUE(policy.policy == "on-failure" && policy.retries == 3);
   EXPECT_EQ(Again(Started{42}).pid, 42);
