@@ -7,7 +7,7 @@ namespace wolffia {
 namespace {
 
 constexpr size_t kMaxNameBytes = 255;
-constexpr int kDefaultMtu = 1500;
+constexpr int kDefaultMtu = 65520;  // that of slirp4netns, the way out, which costs by the packet
 constexpr int kLeastMtu = 576, kMostMtu = 65535;
 constexpr int kLeastMtu6 = 1280;                     // RFC 8200, section 5
 constexpr std::string_view kWayOut = "10.0.2.0/24";  // of slirp4netns, where the networks meet the host

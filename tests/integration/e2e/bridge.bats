@@ -35,6 +35,13 @@ teardown() { leave_networks; }
   assert_output_is $'eth0\neth1\nlo\nweb'
 }
 
+@test "the MTU is that of slirp4netns, or the network's own" {
+  wolffia network create one
+  wolffia network create -o mtu=1400 two
+  run -0 wolffia run --rm --network one --network two busybox cat /sys/class/net/eth0/mtu /sys/class/net/eth1/mtu
+  assert_output_is $'65520\n1400'
+}
+
 @test "--ip, --mac-address and --network-alias; an address that is taken" {
   wolffia network create --subnet 10.191.7.0/24 one
   server web --network one --ip 10.191.7.77 --mac-address 02:00:0a:bf:07:4d --network-alias other
