@@ -16,10 +16,10 @@ teardown() { leave_networks; }
   wolffia network create one
   server web --network one:alias=site
   run -0 wolffia run --rm --name client --network one busybox sh -c \
-    'cat /etc/resolv.conf; timeout 5 wget -q -O - http://web/; timeout 5 wget -q -O - http://site/; ip -o -4 a s eth0; ip r'
+    'cat /etc/resolv.conf; timeout 20 wget -q -O - http://web/; timeout 20 wget -q -O - http://site/; ip -o -4 a s eth0; ip r'
   assert_output_has $'web\nweb'
   assert_output_has "default via"
-  run -0 wolffia run --rm --init --network one busybox timeout 5 wget -q -O - "http://$(wolffia inspect -f '{{.Id}}' web | cut -c1-12)/"
+  run -0 wolffia run --rm --init --network one busybox timeout 20 wget -q -O - "http://$(wolffia inspect -f '{{.Id}}' web | cut -c1-12)/"
   assert_output_is web
 }
 
@@ -31,7 +31,7 @@ teardown() { leave_networks; }
   wolffia network create --internal inside
   run -1 wolffia run --rm --network inside busybox nslookup web
   assert_output_has NXDOMAIN
-  run -0 wolffia run --rm --network one --network two busybox sh -c 'ls /sys/class/net; timeout 5 wget -q -O - http://web/'
+  run -0 wolffia run --rm --network one --network two busybox sh -c 'ls /sys/class/net; timeout 20 wget -q -O - http://web/'
   assert_output_is $'eth0\neth1\nlo\nweb'
 }
 
@@ -48,7 +48,7 @@ teardown() { leave_networks; }
   run -0 wolffia exec web ip a s eth0
   assert_output_has "inet 10.191.7.77/24"
   assert_output_has "02:00:0a:bf:07:4d"
-  run -0 wolffia run --rm --init --network one busybox timeout 5 wget -q -O - http://other/
+  run -0 wolffia run --rm --init --network one busybox timeout 20 wget -q -O - http://other/
   assert_output_is web
   run -125 wolffia run --rm --network one --ip 10.191.7.77 busybox true
   assert_output_has "already allocated"
@@ -79,7 +79,7 @@ teardown() { leave_networks; }
 @test "a container with keep-id has networks too" {
   wolffia network create one
   server web --network one
-  run -0 wolffia run --rm --init --userns keep-id --network one busybox timeout 5 wget -q -O - http://web/
+  run -0 wolffia run --rm --init --userns keep-id --network one busybox timeout 20 wget -q -O - http://web/
   assert_output_is web
 }
 
@@ -89,7 +89,7 @@ teardown() { leave_networks; }
   local ip6
   ip6=$(wolffia inspect -f '{{.NetworkSettings.Networks.one.GlobalIPv6Address}}' web)
   [[ "$ip6" == fd*::2 ]]
-  run -0 wolffia run --rm --init --network one busybox timeout 5 wget -q -O - "http://[$ip6]/"
+  run -0 wolffia run --rm --init --network one busybox timeout 20 wget -q -O - "http://[$ip6]/"
   assert_output_is web
   run -0 wolffia run --rm --network one busybox sh -c 'nslookup -type=aaaa web; ip -6 r'
   assert_output_has "$ip6"
@@ -142,7 +142,7 @@ EOF
   wolffia run -d --name client --network one --dns "$(address_of names one)" busybox sleep 1000
   resolves() { wolffia exec client nslookup -type=a "$1" | grep -q "Address: $2$"; }
   eventually resolves outside.example 192.0.2.77
-  resolves names "$(address_of names one)"
+  eventually resolves names "$(address_of names one)"
   run -0 wolffia exec client grep ^nameserver /etc/resolv.conf
   assert_output_is "nameserver $(wolffia network inspect -f '{{(index .Subnets 0).Gateway}}' one)"
 }

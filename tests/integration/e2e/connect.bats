@@ -24,21 +24,21 @@ teardown() { leave_networks; }
   run ! fetches client web web
   run -0 wolffia network connect --alias user --ip 10.191.6.50 two web
   assert_output_is ""
-  fetches client web web
-  fetches client user web
+  eventually fetches client web web
+  eventually fetches client user web
   [ "$(address_of web two)" = 10.191.6.50 ]
   run -0 wolffia exec web sh -c 'ip -o -4 a s eth1; cat /etc/hosts'
   assert_output_has 10.191.6.50/24
   assert_output_has $'10.191.6.50\t'
   run -0 wolffia network connect one client
-  fetches client web web
+  eventually fetches client web web
   run -0 wolffia exec client cat /etc/hosts
   assert_output_has "192.0.2.1 mine"
   run -0 wolffia network disconnect two web
   run -0 wolffia exec web sh -c 'ls /sys/class/net; cat /etc/hosts'
   assert_output_has $'eth0\nlo'
   [[ "$output" != *10.191.6.50* && "$output" != *eth1* ]]
-  fetches client web web
+  eventually fetches client web web
   run -0 wolffia network disconnect one client
   run ! fetches client web web
   run -0 wolffia inspect -f '{{range $name, $network := .NetworkSettings.Networks}}{{$name}}{{end}}' web client
@@ -54,7 +54,7 @@ teardown() { leave_networks; }
   run -0 wolffia exec web ls /sys/class/net
   assert_output_is lo
   wolffia network connect one web
-  fetches client web web
+  eventually fetches client web web
   run -0 wolffia exec web ip r
   assert_output_has "default via"
 }
@@ -102,7 +102,7 @@ teardown() { leave_networks; }
   server web --network one
   wolffia run -d --name client --network one busybox sleep 1000
   wolffia rename web new
-  fetches client new web
+  eventually fetches client new web
   run ! fetches client web web
   wolffia exec new grep -q new /etc/hosts
 }
