@@ -8,9 +8,11 @@
 #include "cmd/dispatch.h"
 #include "cmd/filter.h"
 #include "cmd/image_view.h"
+#include "cmd/network_removal.h"
 #include "cmd/volume_removal.h"
 #include "engine/runtime/tree_size.h"
 #include "storage/gc.h"
+#include "storage/network_store.h"
 #include "storage/volume_store.h"
 
 namespace wolffia {
@@ -53,6 +55,17 @@ class Prune {
       Note(removed, record.name, bytes, report);
     }
     Tell("Deleted Volumes", report);
+    return {};
+  }
+
+  Result<> Networks() {
+    NetworkStore networks(session_.store);
+    PruneReport report;
+    for (const NetworkRecord& record : TRY(networks.List())) {
+      if (record.name == kDefaultNetwork || !TRY(filter_.Matches(record.labels, record.created_ns))) continue;
+      Note(RemoveNetwork(command_.context, session_.store, record), record.name, 0, report);
+    }
+    Tell("Deleted Networks", report);
     return {};
   }
 
@@ -112,7 +125,9 @@ class Prune {
 };
 
 std::string Warning(const OptionValues& options) {
-  std::string text = "WARNING! This command removes:\n\t- all stopped containers\n";
+  std::string text =
+      "WARNING! This command removes:\n\t- all stopped containers\n\t- all networks not used by at least one "
+      "container\n";
   if (options.Bool("volumes")) text += "\t- all volumes not used by at least one container\n";
   return text + (options.Bool("all") ? "\t- all images without at least one container associated with them\n"
                                      : "\t- all dangling images\n");
@@ -131,6 +146,7 @@ Result<int> SystemPruneVerb(const Command& command) {
   TRY(prune.Containers(filter));
   if (options.Bool("volumes")) TRY(prune.Volumes());
   TRY(prune.Images());
+  TRY(prune.Networks());
   return prune.Finish();
 }
 

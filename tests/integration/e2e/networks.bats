@@ -87,6 +87,10 @@ EOF
   assert_output_is one
   run -0 wolffia network ls -q
   assert_output_is $'other\nwolffia'
+  run -0 wolffia system prune -f
+  assert_output_has $'Deleted Networks\nother\n'
+  run -0 wolffia network ls -q
+  assert_output_is wolffia
   run -0 wolffia events --stream=false --since 1h --filter type=network --filter event=remove --format '{{.Name}}'
   assert_output_has foo
 }
