@@ -119,6 +119,7 @@ ForwardDatagrams::Flow* ForwardDatagrams::FlowOf(const ForwardAddress& client, c
   (*flow)->key = key;
   flows_.push_back(*std::move(flow));
   by_client_.emplace(std::move(key), std::prev(flows_.end()));
+  state_.loop.SetTick(state_.tick);
   return flows_.back().get();
 }
 
@@ -172,6 +173,7 @@ void ForwardDatagrams::Age() {
     if (now - flow.last_ms > LimitOf(flow.sent, flow.received)) End(at);
     at = next;
   }
+  if (!flows_.empty()) state_.loop.SetTick(state_.tick);
 }
 
 void ForwardDatagrams::End(Flows::iterator at) {

@@ -37,10 +37,9 @@ void ForwardListener::Ready(uint32_t) {
     }
     if (errno == EAGAIN) return;
     if (IsOfOneConnection(errno)) continue;
-    // No descriptors or no memory: those of others, or of the host. Without a connection of ours there is no
-    // end to wait for, so it is tried again at once.
-    if (state_.streams > 0) Pause();
-    return;
+    // No descriptors or no memory: those of others, or of the host, whose end nobody tells us.
+    state_.loop.SetTick(state_.tick);
+    return Pause();
   }
 }
 

@@ -31,7 +31,7 @@ class ForwardLoop {
   // Destroyed when no event of this round can be for it any more.
   void Discard(std::unique_ptr<Watcher> watcher) { discarded_.push_back(std::move(watcher)); }
 
-  // Called about once a second while there is something to age.
+  // Called about once a second, until it is nullptr again: there is something to age, or to try again.
   void SetTick(Watcher* tick) { tick_ = tick; }
 
   Result<> Run();  // until Stop

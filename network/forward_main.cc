@@ -20,9 +20,9 @@ constexpr int kMaxFlowDescriptors = 4096;
 class Forwarder : public ForwardLoop::Watcher {
  public:
   Forwarder(ForwardLoop& loop, int control) : control_(control), state_{loop} {
-    state_.stream_closed = [this] {
-      for (auto& listener : listeners_) listener->Resume();
-    };
+    tick_.forwarder = this;
+    state_.tick = &tick_;
+    state_.stream_closed = [this] { ResumeListeners(); };
     state_.tell = [this](const std::string& text) {
       (void)SendForward(control_, ForwardMessage::kWarning, text);
     };
@@ -39,11 +39,13 @@ class Forwarder : public ForwardLoop::Watcher {
   void CountDescriptors();
 
   struct Tick : ForwardLoop::Watcher {
-    void Ready(uint32_t) override {
-      for (auto& datagrams : forwarder->datagrams_) datagrams->Age();
-    }
+    void Ready(uint32_t) override { forwarder->Ticked(); }
     Forwarder* forwarder = nullptr;
   };
+  void ResumeListeners() {
+    for (auto& listener : listeners_) listener->Resume();
+  }
+  void Ticked();
 
   int control_;
   ForwardState state_;
@@ -135,9 +137,13 @@ Result<> Forwarder::Start(const Packet& packet) {
   started_ = true;
   for (auto& listener : listeners_) TRY(listener->Start());
   for (auto& datagrams : datagrams_) TRY(datagrams->Start());
-  tick_.forwarder = this;
-  if (!datagrams_.empty()) state_.loop.SetTick(&tick_);
   return {};
+}
+
+void Forwarder::Ticked() {
+  state_.loop.SetTick(nullptr);  // an idle forwarder costs no wake-up
+  for (auto& datagrams : datagrams_) datagrams->Age();
+  ResumeListeners();
 }
 
 }  // namespace

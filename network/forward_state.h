@@ -12,6 +12,7 @@ namespace wolffia {
 
 struct ForwardState {
   ForwardLoop& loop;
+  ForwardLoop::Watcher* tick = nullptr;  // for loop.SetTick: once a second, Age and Resume of all parts
   ForwardTarget target{};
   bool transparent = true;  // until the kernel refuses it
   bool udp_transparent = true;
