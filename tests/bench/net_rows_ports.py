@@ -1,0 +1,91 @@
+"""Through a published port of a container: small HTTP answers and a stream, beside podman's rootlessport."""
+import contextlib
+import os
+import re
+import socket
+import statistics
+import subprocess
+import time
+
+from net_rows_paths import HOST_PROGRAMS, gigabits
+from rounds import WOLFFIA, Peer, alternate
+from world import SOURCE
+
+INSIDE = 5398
+WRK = ["wrk", "-t", "2", "-c", "64", "-d", "2s"]
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        return s.getsockname()[1]
+
+
+def await_server(port):
+    """The forwarders accept before the server is there, so a byte of it has to come."""
+    end = time.time() + 20
+    while time.time() < end:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as s:
+            s.sendall(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+            if s.recv(1):
+                return
+        time.sleep(0.05)
+    raise SystemExit(f"nothing answers at port {port}")
+
+
+def requests_per_second(port, *words):
+    def run():
+        done = subprocess.run([*WRK, *words, f"http://127.0.0.1:{port}/"], stdout=subprocess.PIPE, text=True)
+        if "Socket errors" in done.stdout or "Non-2xx" in done.stdout:
+            raise SystemExit(done.stdout)
+        return float(re.search(r"Requests/sec: *([0-9.]+)", done.stdout)[1])
+    return run
+
+
+def compare(table, work, figures, target, unit, least):
+    """Ours beside podman, with what the host does by itself, where there is no container."""
+    mine, theirs, host = (statistics.median(figures[who]) for who in ("wolffia", "podman", "host"))
+    show = lambda figure: f"{figure:,.0f} {unit}" if figure >= 1000 else f"{figure:.1f} {unit}"
+    table.row(work, show(mine), f"podman {show(theirs)}; host alone {show(host)}",
+              f"{mine / theirs:.2f} of podman, {mine / host:.2f} of host", target, least is None or mine / theirs >= least)
+
+
+@contextlib.contextmanager
+def servers(w, *command):
+    """The same server thrice: in a container of wolffia's and of podman's, and on the host. Label -> its port on the host."""
+    ports = {"wolffia": free_port(), "podman": free_port()}
+    w.w("run", "-d", "--network", "slirp4netns", "-p", f"{ports['wolffia']}:{INSIDE}", *HOST_PROGRAMS, "-v", f"{w.work}:/w:ro",
+        "busybox", *command)
+    peer = Peer(w)
+    subprocess.run(["podman", "run", "-d", "--network", "slirp4netns", "-p", f"{ports['podman']}:{INSIDE}", *HOST_PROGRAMS,
+                    "-v", f"{w.work}:/w:ro", peer.image, *command], env=w.env, check=True, stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    host = subprocess.Popen([word.replace("/w/", w.work + "/") for word in command], stdout=subprocess.DEVNULL)
+    try:
+        yield {**ports, "host": INSIDE}
+    finally:
+        host.terminate()
+        host.wait()
+        peer.end()
+
+
+def http(w, table, n):
+    subprocess.run(["c++", "-O2", "-static", "-o", w.work + "/http_answers",
+                    os.path.join(SOURCE, "tests/bench/http_answers.cc")], check=True)
+    with servers(w, "/w/http_answers", str(INSIDE)) as ports:
+        for port in ports.values():
+            await_server(port)
+        figures = alternate(n, {who: requests_per_second(port) for who, port in ports.items()})
+        compare(table, "small HTTP answers through a published port, 64 connections", figures, ">= podman", "/s", 1.0)
+        figures = alternate(n, {who: requests_per_second(port, "-H", "Connection: close") for who, port in ports.items()})
+        compare(table, "the same, a connection for each", figures, ">= podman", "/s", 1.0)
+
+
+def stream(w, table, n):
+    with servers(w, "iperf3", "-s", "-p", str(INSIDE)) as ports:
+        time.sleep(1)
+        client = lambda port: ["iperf3", "-J", "-t", "2", "-c", "127.0.0.1", "-p", str(port)]
+        figures = alternate(n, {who: gigabits(client(port), w.env) for who, port in ports.items()})
+        compare(table, "one stream through a published port", figures, "", "Gbit/s", None)
+
+
+ROWS = {"http": http, "stream": stream}
