@@ -25,7 +25,9 @@ Result<std::unique_ptr<ContainerNetwork>> ContainerNetwork::Make(const Context& 
   network.reset(new ContainerNetwork(context, std::move(setup)));
   const NetworkConfig& config = network->setup_.config;
   if (config.mode == "slirp4netns")
-    network->driver_ = std::make_unique<Slirp4netns>(config.options);
+    network->driver_ = std::make_unique<Slirp4netns>(
+        config.options, network->DriverForwards() ? config.ports : std::vector<PortMapping>{},
+        network->setup_.directory);
   else if (config.mode == "bridge")
     network->driver_ = std::make_unique<BridgeDriver>(std::move(network->setup_.bridge));
   else if (config.mode == "pasta")
@@ -35,10 +37,15 @@ Result<std::unique_ptr<ContainerNetwork>> ContainerNetwork::Make(const Context& 
   return network;
 }
 
+// port_handler=slirp4netns
+bool ContainerNetwork::DriverForwards() const {
+  return setup_.config.mode == "slirp4netns" && setup_.config.options.slirp_ports;
+}
+
 Result<> ContainerNetwork::Prepare() {
   if (UsesBypass(setup_.config)) TRY(Bypass::CheckKernel());
   TRY(driver_->Prepare());
-  if (setup_.config.ports.empty()) return {};
+  if (setup_.config.ports.empty() || DriverForwards()) return {};
   const std::string program = TRY(FindSibling("wolffia-net"));
   forwarder_ = TRY(PortForwarder::Reserve(setup_.config.ports, false, program));
   return {};

@@ -25,8 +25,8 @@ namespace wolffia {
 struct ContainerNetworkSetup {
   NetworkConfig config;
   std::string container_id, container_name;
-  BridgeSetup bridge;                   // of mode "bridge"
-  std::string data_root, runtime_root;  // of the store: networks/, and what is gone at reboot
+  BridgeSetup bridge;     // of mode "bridge"
+  std::string directory;  // the container's
 };
 
 class ContainerNetwork {
@@ -58,6 +58,7 @@ class ContainerNetwork {
 
  private:
   ContainerNetwork(const Context& context, ContainerNetworkSetup setup);
+  bool DriverForwards() const;
   Result<> LimitInterfaces();
   Result<> RepairDriver();
   Result<> RepairForwarder();

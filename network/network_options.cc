@@ -47,9 +47,7 @@ Result<std::string> ReadCidr(const std::string& value) {
 Result<> ReadPortHandler(const std::string& value, UserModeOptions& options) {
   if (value != "slirp4netns" && value != "rootlesskit")
     return Fail(Code::kInvalid, "unknown port_handler for slirp4netns: \"" + value + "\"");
-  if (value == "slirp4netns")
-    return Fail(Code::kInvalid, "port_handler=slirp4netns: no driver of this version publishes ports");
-  options.slirp_ports = false;
+  options.slirp_ports = value == "slirp4netns";
   return {};
 }
 

@@ -8,7 +8,7 @@
 namespace wolffia {
 namespace {
 
-constexpr int kReadyFd = 3, kExitFd = 4, kNamespaceFd = 5;  // of slirp4netns
+constexpr int kReadyFd = 3, kExitFd = 4, kNamespaceFd = 5, kPortsFd = 6;  // of slirp4netns
 constexpr int kDeadlineMs = 10'000;
 constexpr std::string_view kDefaultCidr = "10.0.2.0/24";
 
@@ -27,7 +27,8 @@ Result<> Slirp4netns::Prepare() {
                 .gateway = FormatIp(Plus(prefix->address, kGateway))};
   interface_.prefix = prefix->bits;
   name_server_ = FormatIp(Plus(prefix->address, kNameServer));
-  return CheckNetworkSupport("slirp4netns");
+  TRY(CheckNetworkSupport("slirp4netns"));
+  return ports_.Prepare();
 }
 
 std::vector<std::string> Slirp4netns::Arguments(bool root_mapped) const {
@@ -43,6 +44,7 @@ std::vector<std::string> Slirp4netns::Arguments(bool root_mapped) const {
   if (!options_.cidr.empty()) words.push_back("--cidr=" + options_.cidr);
   if (!options_.outbound_addr.empty()) words.push_back("--outbound-addr=" + options_.outbound_addr);
   if (!options_.outbound_addr6.empty()) words.push_back("--outbound-addr6=" + options_.outbound_addr6);
+  if (!ports_.empty()) words.push_back("--api-socket=" + SlirpPorts::SocketPath(kPortsFd));
   // By descriptor: the container's first process may not be looked at, once its ids have changed.
   words.push_back("--netns-type=path");
   words.push_back("/proc/self/fd/" + std::to_string(kNamespaceFd));
@@ -56,6 +58,11 @@ Result<> Slirp4netns::Begin(const NetworkTarget& target) {
   request.user_namespace = target.user_namespace;
   request.donations = {
       {ready.write.get(), kReadyFd}, {exit.read.get(), kExitFd}, {target.net_namespace, kNamespaceFd}};
+  Fd place;
+  if (!ports_.empty()) {
+    place = TRY(ports_.MakePlace());
+    request.donations.push_back({place.get(), kPortsFd});
+  }
   helper_ = TRY(StartHelper(std::move(request), "slirp4netns"));
   ready_ = std::move(ready.read);
   exit_ = std::move(exit.write);
@@ -65,7 +72,7 @@ Result<> Slirp4netns::Begin(const NetworkTarget& target) {
 Result<> Slirp4netns::Finish() {
   TRY(AwaitHelper(helper_, ready_.get(), kDeadlineMs));
   ready_.Reset();
-  return {};
+  return ports_.Publish(interface_.ip);
 }
 
 Result<> Slirp4netns::Repair(const NetworkTarget& target) {

@@ -5,12 +5,16 @@
 
 #include "network/driver.h"
 #include "network/helper_process.h"
+#include "network/slirp_ports.h"
 
 namespace wolffia {
 
 class Slirp4netns : public NetworkDriver {
  public:
-  explicit Slirp4netns(const UserModeOptions& options) : options_(options) {}
+  // `ports`: those that it is to forward itself; `directory`: the container's, for its socket.
+  explicit Slirp4netns(const UserModeOptions& options, std::vector<PortMapping> ports = {},
+                       std::string directory = "")
+      : options_(options), ports_(std::move(ports), std::move(directory)) {}
 
   Result<> Prepare() override;  // kUnsupported: not installed, too old, no /dev/net/tun
   Result<> Begin(const NetworkTarget& target) override;
@@ -24,6 +28,7 @@ class Slirp4netns : public NetworkDriver {
   std::vector<std::string> Arguments(bool root_mapped) const;
 
   UserModeOptions options_;
+  SlirpPorts ports_;
   InterfaceState interface_;
   std::string name_server_;
   Helper helper_;

@@ -71,8 +71,7 @@ Result<std::unique_ptr<ContainerNetwork>> PrepareNetwork(const Context& context,
   ContainerNetworkSetup setup{.config = record.network_config,
                               .container_id = record.id,
                               .container_name = record.name,
-                              .data_root = store.root_path(),
-                              .runtime_root = store.runroot_path()};
+                              .directory = ContainerStore(store).DirectoryOf(record.id)};
   if (record.network_config.mode == "bridge") setup.bridge = TRY(MakeBridgeSetup(context, store, record));
   std::unique_ptr<ContainerNetwork> network = TRY(ContainerNetwork::Make(context, std::move(setup)));
   if (network == nullptr) return network;

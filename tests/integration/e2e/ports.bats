@@ -34,8 +34,10 @@ serve() {
 }
 # The host's port that leads to the container's.
 host_port() { wolffia port "$1" "${2:-8000}" | sed 's/.*://'; }
-helper() { sed -n "s/.*\"$2\":\([0-9]*\).*/\1/p" "$STORE/containers/$(wolffia inspect -f '{{.Id}}' "$1")/network.json"; }
-events() { wolffia events --stream=false --since 1h --filter "container=$1" --format '{{.Attributes.action}} {{.Attributes.detail}}'; }
+id_of() { wolffia inspect -f '{{.Id}}' "$1"; }
+helper() { sed -n "s/.*\"$2\":\([0-9]*\).*/\1/p" "$STORE/containers/$(id_of "$1")/network.json"; }
+# Of this container, not of others that had its name.
+events() { wolffia events --stream=false --since 1h --filter "container=$(id_of "$1")" --format '{{.Attributes.action}} {{.Attributes.detail}}'; }
 count_events() { [ "$(events "$1" | grep -c "$2")" = "$3" ]; }
 # An address of this host that is not its loopback's.
 host_address() {
@@ -171,6 +173,26 @@ free() { python3 -c 'import socket, sys; socket.create_server(("0.0.0.0", int(sy
     run -0 wolffia run --rm --network "$word" -p 80:80 busybox true
     assert_output_has "Port mappings have been discarded"
   done
+}
+
+@test "port_handler=slirp4netns: its own forwards, also after it was replaced" {
+  start web --network slirp4netns:port_handler=slirp4netns,allow_host_loopback=true -p 8000 -p 8000/udp
+  local tcp udp
+  tcp=$(host_port web) udp=$(host_port web 8000/udp)
+  [ -z "$(helper web 'wolffia-net ports')" ]
+  run -0 python who 127.0.0.1 "$tcp"
+  assert_output_is 10.0.2.2
+  run -0 python who-udp 127.0.0.1 "$udp"
+  assert_output_is 10.0.2.2
+  run -125 wolffia run --rm --network slirp4netns:port_handler=slirp4netns -p "$tcp:80" busybox true
+  assert_output_has "address already in use"
+  run -125 wolffia run --rm --network slirp4netns:port_handler=slirp4netns -p "[::1]:7000:80" busybox true
+  assert_output_has "no IPv6 addresses"
+  kill -9 "$(helper web slirp4netns)"
+  eventually count_events web restarted 1
+  run -0 python who 127.0.0.1 "$tcp"
+  wolffia stop -t 0 web
+  free "$tcp"
 }
 
 @test "a forwarder that dies is replaced: no port is lost, slirp4netns stays; and the other way round" {
