@@ -46,7 +46,8 @@ def compare(table, work, figures, target, unit, least):
     mine, theirs, host = (statistics.median(figures[who]) for who in ("wolffia", "podman", "host"))
     show = lambda figure: f"{figure:,.0f} {unit}" if figure >= 1000 else f"{figure:.1f} {unit}"
     table.row(work, show(mine), f"podman {show(theirs)}; host alone {show(host)}",
-              f"{mine / theirs:.2f} of podman, {mine / host:.2f} of host", target, least is None or mine / theirs >= least)
+              f"{mine / theirs:.2f} of podman, {mine / host:.2f} of host", target,
+              None if least is None else mine / theirs >= least)
 
 
 @contextlib.contextmanager
