@@ -1,5 +1,5 @@
-// http_answers PORT: answers every HTTP request with the same few bytes, on one thread, as fast as it can: the server of
-// net_rows_ports.py. What a client sends in one go is one request.
+// http_answers PORT: answers every HTTP request with the same few bytes, on one thread, as fast as it can:
+// the server of net_rows_ports.py. What a client sends in one go is one request.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>

@@ -192,7 +192,7 @@ free() { python3 -c 'import socket, sys; socket.create_server(("0.0.0.0", int(sy
   eventually count_events web restarted 1
   run -0 python who 127.0.0.1 "$tcp"
   wolffia stop -t 0 web
-  free "$tcp"
+  eventually free "$tcp"
 }
 
 @test "a forwarder that dies is replaced: no port is lost, slirp4netns stays; and the other way round" {
@@ -223,7 +223,7 @@ free() { python3 -c 'import socket, sys; socket.create_server(("0.0.0.0", int(sy
   serve web
   run -0 python who 127.0.0.1 "$port"
   wolffia stop -t 0 web
-  free "$port"
+  eventually free "$port"
   wolffia start web
   forwarder=$(helper web 'wolffia-net ports')
   kill -9 "$(wolffia inspect -f '{{.State.ConmonPid}}' web)"
