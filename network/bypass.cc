@@ -40,13 +40,17 @@ BypassPolicy Bypass::PolicyOf(const UserModeOptions& options, const std::vector<
     if (!prefix || prefix->address.v6 || policy.inside_count == BypassPolicy::kMaxPrefixes) continue;
     const uint32_t mask = prefix->bits == 0 ? 0 : ~uint32_t{0} << (32 - prefix->bits);
     policy.inside[policy.inside_count++] = {HostOrder(prefix->address), mask};
+    if (policy.address == 0) policy.address = HostOrder(*ParseIp(interface.ip));
     const auto gateway = ParseIp(interface.gateway);
     if (policy.gateway == 0 && gateway && !gateway->v6) policy.gateway = HostOrder(*gateway);
   }
   return policy;
 }
 
-Result<> Bypass::Start(const NetworkTarget& target, const BypassPolicy& policy) {
+Result<> Bypass::Start(const NetworkTarget& target, const BypassPolicy& policy,
+                       const std::vector<ReservedPort>& ports) {
+  for (const ReservedPort& port : ports)
+    if (!port.udp && ports.size() <= kMostPorts) ports_.emplace_back(port.container_port, port.socket.get());
   policy_ = policy;
   user_namespace_ = target.user_namespace;
   inside_ = TRY(SocketInside(target, AF_INET, SOCK_STREAM, 0));
@@ -63,7 +67,9 @@ Result<> Bypass::Spawn() {
   request.donations = {{sockets.theirs.get(), kControl}};
   helper_ = TRY(StartHelper(std::move(request), "wolffia"));
   control_ = std::move(sockets.ours);
-  return Send(BypassMessage::kSetUp, 0, {inside_.get(), calls_.get(), user_namespace_});
+  TRY(Send(BypassMessage::kSetUp, 0, {inside_.get(), calls_.get(), user_namespace_}));
+  for (const auto& [port, socket] : ports_) TRY(Send(BypassMessage::kPort, port, {socket}));
+  return {};
 }
 
 Result<> Bypass::Send(BypassMessage::Kind kind, uint32_t index, const std::vector<int>& fds) {

@@ -11,6 +11,7 @@
 #include "network/bypass_supervisor.h"
 #include "network/driver.h"
 #include "network/helper_process.h"
+#include "network/port_reservation.h"
 
 namespace wolffia {
 
@@ -23,7 +24,9 @@ class Bypass {
   // What stays inside: the networks of the container's interfaces.
   static BypassPolicy PolicyOf(const UserModeOptions& options, const std::vector<InterfaceState>& interfaces);
 
-  Result<> Start(const NetworkTarget& target, const BypassPolicy& policy);
+  // `ports` are the caller's, and outlive this.
+  Result<> Start(const NetworkTarget& target, const BypassPolicy& policy,
+                 const std::vector<ReservedPort>& ports);
   Result<> AddListener(Fd listener);
   // After its end: a new one gets the same listeners, and the calls that the old one left open go on in the
   // kernel.
@@ -36,8 +39,11 @@ class Bypass {
   Result<> Spawn();
   Result<> Send(BypassMessage::Kind kind, uint32_t index, const std::vector<int>& fds);
 
+  static constexpr size_t kMostPorts = 256;  // more are all forwarded
+
   BypassPolicy policy_;
-  int user_namespace_ = -1;  // the container's; not ours
+  std::vector<std::pair<uint16_t, int>> ports_;  // of the container, and who is bound to it on the host
+  int user_namespace_ = -1;                      // the container's; not ours
   Fd inside_, calls_, control_;
   Helper helper_;
   std::map<uint32_t, Fd> listeners_;

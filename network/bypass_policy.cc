@@ -110,6 +110,30 @@ std::optional<BypassPeer> OutsidePeer(const BypassPolicy& policy, std::string_vi
   return std::nullopt;
 }
 
+std::optional<uint16_t> OwnPort(const BypassPolicy& policy, std::string_view address) {
+  constexpr uint32_t kLoopbackNet = 0x7f000000, kLoopbackMask = 0xff000000;
+  auto is_own = [&](uint32_t v4) {
+    return v4 == INADDR_ANY || (v4 & kLoopbackMask) == kLoopbackNet || (v4 == policy.address && v4 != 0);
+  };
+  sa_family_t family;
+  if (address.size() < sizeof family) return std::nullopt;
+  memcpy(&family, address.data(), sizeof family);
+  if (family == AF_INET && address.size() >= sizeof(sockaddr_in)) {
+    sockaddr_in v4;
+    memcpy(&v4, address.data(), sizeof v4);
+    return is_own(ntohl(v4.sin_addr.s_addr)) ? std::optional(ntohs(v4.sin_port)) : std::nullopt;
+  }
+  if (family != AF_INET6 || address.size() < kLeastIpv6Address) return std::nullopt;
+  sockaddr_in6 v6{};
+  memcpy(&v6, address.data(), std::min(address.size(), sizeof v6));
+  uint32_t mapped;
+  memcpy(&mapped, v6.sin6_addr.s6_addr + 12, sizeof mapped);
+  const bool own = IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)
+                       ? is_own(ntohl(mapped))
+                       : IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) || IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr);
+  return own ? std::optional(ntohs(v6.sin6_port)) : std::nullopt;
+}
+
 std::vector<sock_filter> BypassFilter() {
   return {
       Load(offsetof(seccomp_data, arch)),
@@ -164,6 +188,17 @@ std::vector<sock_filter> PeerFilter(const BypassPeer& peer) {
   program.push_back(Return(UINT32_MAX));
   program.push_back(Return(0));
   return program;
+}
+
+std::vector<sock_filter> ListenFilter() {
+  constexpr uint32_t kFlags = 13, kSynAck = 0x12;  // of the TCP header
+  return {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kFlags),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, kSynAck),
+      IfEqual(kSynAck, 0, 1),
+      Return(0),
+      Return(UINT32_MAX),
+  };
 }
 
 }  // namespace wolffia

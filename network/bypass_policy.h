@@ -31,6 +31,7 @@ struct BypassPolicy {
   static constexpr size_t kMaxPrefixes = 16;
   Prefix inside[kMaxPrefixes] = {};  // the container's networks
   uint32_t inside_count = 0;
+  uint32_t address = 0;  // the container's own
   uint32_t gateway = 0;  // stands for the host's loopback if that is allowed; 0: none
   bool allow_host_loopback = false, ipv6 = false;
 };
@@ -50,6 +51,10 @@ struct BypassPeer {
 // inside.
 std::optional<BypassPeer> OutsidePeer(const BypassPolicy& policy, std::string_view address);
 
+// The port of an address of the container's own, on which it may listen itself: its loopback, its address in
+// its network, and the unspecified one; nullopt: it is another's.
+std::optional<uint16_t> OwnPort(const BypassPolicy& policy, std::string_view address);
+
 // The container's filter: it asks about connect(2) and listen(2), and refuses data in a SYN (MSG_FASTOPEN),
 // which would be out before anybody was asked. Other ABIs of the machine are not asked about: they stay
 // inside.
@@ -58,5 +63,8 @@ std::vector<sock_filter> BypassFilter();
 // The filter of a socket that is given to a container (socket_confinement.h): nothing is heard by it but
 // `peer`.
 std::vector<sock_filter> PeerFilter(const BypassPeer& peer);
+
+// Of one that listens: no answer to a connection of its own is heard.
+std::vector<sock_filter> ListenFilter();
 
 }  // namespace wolffia

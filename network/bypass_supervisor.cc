@@ -22,6 +22,7 @@
 
 #include "engine/base/event_loop.h"
 #include "engine/base/socket.h"
+#include "network/bypass_ports.h"
 #include "network/notified_process.h"
 #include "network/socket_confinement.h"
 #include "network/socket_facts.h"
@@ -55,7 +56,9 @@ class Supervisor {
 
   // Each returns an errno (0: connected), kContinue or kWait.
   int Connect(const Call& call, uint64_t address, uint64_t size);
-  int Listen(const Call& call) const;
+  int Listen(const Call& call, int backlog);
+  int TakePort(const Call& call, const NotifiedProcess& process, Fd old, const SocketFacts& facts,
+               int backlog);
   int Again(const Call& call, const NotifiedProcess& process, Fd socket, const SocketFacts& facts,
             const std::optional<BypassPeer>& peer);
   int Replace(const Call& call, const NotifiedProcess& process, Fd old, const SocketFacts& facts,
@@ -70,6 +73,7 @@ class Supervisor {
   SocketConfinement confinement_;
   int control_;
   BypassPolicy policy_;
+  BypassPorts ports_;
   uint64_t host_network_ = 0, container_network_ = 0;
   BypassCalls* calls_ = nullptr;
   std::map<int, Listener> listeners_;
@@ -92,6 +96,8 @@ void Supervisor::HearMonitor() {
   Result<> done;
   if (message.kind == BypassMessage::kSetUp && packet->fds.size() == 3)
     done = SetUp(message, std::move(packet->fds));
+  else if (message.kind == BypassMessage::kPort && packet->fds.size() == 1)
+    ports_.Add(static_cast<uint16_t>(message.index), std::move(packet->fds[0]));
   else if (message.kind == BypassMessage::kListener && packet->fds.size() == 1 && calls_ != nullptr)
     done = AddListener(message.index, std::move(packet->fds[0]));
   else
@@ -149,8 +155,8 @@ void Supervisor::Receive(int listener, uint32_t events) {
                   .thread = static_cast<pid_t>(notification.pid),
                   .number = static_cast<int>(notification.data.args[0])};
   const auto& arguments = notification.data.args;
-  const int error =
-      notification.data.nr == SYS_listen ? Listen(call) : Connect(call, arguments[1], arguments[2]);
+  const int error = notification.data.nr == SYS_listen ? Listen(call, static_cast<int>(arguments[1]))
+                                                       : Connect(call, arguments[1], arguments[2]);
   seccomp_notif_resp answer{};
   answer.id = call.id;
   if (error < 0)
@@ -161,11 +167,49 @@ void Supervisor::Receive(int listener, uint32_t events) {
 }
 
 // A socket that was given for one connection hears no others.
-int Supervisor::Listen(const Call& call) const {
+int Supervisor::Listen(const Call& call, int backlog) {
   auto process = NotifiedProcess::Open(call.thread);
   if (!process) return kContinue;
-  const Fd socket = process->TakeDescriptor(call.number);
-  return socket && NetworkOf(socket.get()) == host_network_ ? EOPNOTSUPP : kContinue;
+  Fd socket = process->TakeDescriptor(call.number);
+  if (!socket || ioctl(call.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call.id) < 0) return kContinue;
+  const auto facts = LookAtTcp(socket.get());
+  if (!facts) return kContinue;
+  if (facts->network == host_network_) return facts->state == TCP_LISTEN ? kContinue : EOPNOTSUPP;
+  if (facts->network != container_network_ || facts->state != TCP_CLOSE || !facts->has_port() ||
+      !OwnPort(policy_, {reinterpret_cast<const char*>(&facts->own.any), facts->own.size}))
+    return kContinue;
+  return TakePort(call, *process, std::move(socket), *facts, backlog);
+}
+
+// For a port that is published. If that cannot be, the container listens, and the forwarder for it.
+int Supervisor::TakePort(const Call& call, const NotifiedProcess& process, Fd old, const SocketFacts& facts,
+                         int backlog) {
+  const bool v6 = facts.domain == AF_INET6;
+  const uint16_t port = ntohs(v6 ? facts.own.v6.sin6_port : facts.own.v4.sin_port);
+  int v6_only = 0;
+  socklen_t size = sizeof v6_only;
+  if (v6) getsockopt(old.get(), IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, &size);
+  const auto place = ports_.PlaceFor(facts.own, v6_only != 0);
+  const auto places = process.FindSocket(call.number, facts.inode);
+  Fd socket(::socket(facts.domain, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP));
+  const int on = 1;
+  if (!place || !places || !socket || facts.signals() || !CopySocketOptions(old.get(), socket.get(), false) ||
+      !SocketConfinement::ConfineListener(socket.get(), policy_.allow_host_loopback) ||
+      setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) {
+    ports_.GiveBack(port);
+    return kContinue;
+  }
+  ports_.Take(port);
+  const bool listens =
+      bind(socket.get(), &place->any, place->size) == 0 && listen(socket.get(), backlog) == 0;
+  if (!listens && errno == EADDRINUSE)
+    return EADDRINUSE;  // by a program of the container's that was here before
+  if (facts.non_blocking()) fcntl(socket.get(), F_SETFL, O_NONBLOCK);
+  old.Reset();
+  if (listens && process.Install(call.listener, call.id, socket.get(), *places)) return 0;
+  socket.Reset();
+  ports_.GiveBack(port);
+  return kContinue;
 }
 
 int Supervisor::Connect(const Call& call, uint64_t address, uint64_t size) {
@@ -181,10 +225,11 @@ int Supervisor::Connect(const Call& call, uint64_t address, uint64_t size) {
   if (!socket || ioctl(call.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call.id) < 0) return kContinue;
   auto facts = LookAtTcp(socket.get());
   if (!facts || facts->domain != family) return kContinue;
-  const auto peer = OutsidePeer(policy_, {copy, length});
+  auto peer = OutsidePeer(policy_, {copy, length});
+  if (const auto own = OwnPort(policy_, {copy, length}); own && !peer) peer = ports_.TakenPort(*own, family);
   if (facts->network == host_network_) return Again(call, *process, std::move(socket), *facts, peer);
   if (facts->network != container_network_) return kContinue;  // a network that the container has made
-  const bool bound = facts->has_address || facts->has_port;
+  const bool bound = facts->has_address() || facts->has_port();
   return peer && !bound ? Replace(call, *process, std::move(socket), *facts, *peer) : kContinue;
 }
 

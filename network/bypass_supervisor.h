@@ -7,7 +7,8 @@
 // Nothing that the container changes after the copy matters: what is done is done by us, on our copy, with
 // our socket, and the kernel keeps a socket that the container gets away from the host's loopback
 // (socket_confinement.h). So a call that goes on in the kernel is harmless, even if descriptor and address
-// are others by then. listen(2) on such a socket is refused.
+// are others by then. listen(2) on such a socket is refused, unless it
+// is for a published port: a socket that is to listen on one is replaced when it does.
 //
 // UDP stays inside: one datagram to the host's loopback needs no answer, and no unprivileged means keeps an
 // UDP socket of the host's stack from sending it (SO_BINDTODEVICE yields to IP_PKTINFO).
@@ -16,6 +17,7 @@
 //   -------                                ----------
 //   kSetUp, policy + 3 descriptors    -->  a socket of the container's network; the table of calls; its user
 //                                          namespace
+//   kPort, port + its reservation     -->  a published TCP port (bypass_ports.h)
 //   kListener, index + descriptor     -->  asks the kernel on it from now on
 //                                     <--  kGone, index: no process is left behind that filter
 //   closed                            -->  exits
@@ -30,9 +32,9 @@
 namespace wolffia {
 
 struct BypassMessage {
-  enum Kind : uint32_t { kSetUp = 1, kListener, kGone };
+  enum Kind : uint32_t { kSetUp = 1, kPort, kListener, kGone };
   uint32_t kind = 0;
-  uint32_t index = 0;  // of the listener
+  uint32_t index = 0;  // of the listener; of kPort: the container's port
   BypassPolicy policy;
 };
 

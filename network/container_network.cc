@@ -58,7 +58,9 @@ Result<> ContainerNetwork::Begin(int user_namespace, Fd net_namespace, bool root
   if (forwarder_) TRY(forwarder_->Begin(target_));
   if (!UsesBypass(setup_.config)) return {};
   bypass_ = std::make_unique<Bypass>();
-  return bypass_->Start(target_, Bypass::PolicyOf(setup_.config.options, driver_->Interfaces()));
+  static const std::vector<ReservedPort> kNone;
+  return bypass_->Start(target_, Bypass::PolicyOf(setup_.config.options, driver_->Interfaces()),
+                        forwarder_ ? forwarder_->ports() : kNone);
 }
 
 Result<> ContainerNetwork::Finish() {

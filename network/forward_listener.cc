@@ -10,6 +10,8 @@
 namespace wolffia {
 namespace {
 
+// The fast path makes it listen or not (bypass_ports.h), which must not keep us awake: edges, not levels.
+constexpr uint32_t kEvents = EPOLLIN | EPOLLET;
 constexpr int kAcceptsAtOnce = 64;  // before those that are there have their turn
 
 // Of the new connection alone (accept(2)): the next one may be well.
@@ -22,7 +24,7 @@ bool IsOfOneConnection(int os_errno) {
 }  // namespace
 
 Result<> ForwardListener::Start() {
-  return state_.loop.Watch(socket_.get(), EPOLLIN, this);
+  return state_.loop.Watch(socket_.get(), kEvents, this);
 }
 
 void ForwardListener::Ready(uint32_t) {
@@ -35,12 +37,13 @@ void ForwardListener::Ready(uint32_t) {
       ForwardStream::Begin(state_, std::move(client), address, container_port_);
       continue;
     }
-    if (errno == EAGAIN) return;
+    if (errno == EAGAIN || errno == EINVAL) return;
     if (IsOfOneConnection(errno)) continue;
     // No descriptors or no memory: those of others, or of the host, whose end nobody tells us.
     state_.loop.SetTick(state_.tick);
     return Pause();
   }
+  state_.loop.Change(socket_.get(), kEvents, this);  // there may be more
 }
 
 void ForwardListener::Pause() {
@@ -51,7 +54,7 @@ void ForwardListener::Pause() {
 void ForwardListener::Resume() {
   if (!paused_) return;
   paused_ = false;
-  state_.loop.Change(socket_.get(), EPOLLIN, this);
+  state_.loop.Change(socket_.get(), kEvents, this);
 }
 
 }  // namespace wolffia

@@ -10,8 +10,7 @@
 namespace wolffia {
 namespace {
 
-bool AttachFilter(int socket, const BypassPeer& peer) {
-  std::vector<sock_filter> filter = PeerFilter(peer);
+bool AttachFilter(int socket, std::vector<sock_filter> filter) {
   const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
   const int lock = 1;
   return setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0 &&
@@ -36,9 +35,13 @@ Result<SocketConfinement> SocketConfinement::Make() {
 }
 
 bool SocketConfinement::Confine(int socket, const BypassPeer& peer, bool host_loopback) {
-  if (AttachFilter(socket, peer) || host_loopback) return true;
+  if (AttachFilter(socket, PeerFilter(peer)) || host_loopback) return true;
   const std::optional<int> interface = FindInterfaceTo(routes_, AddressOf(peer));
   return interface && setsockopt(socket, SOL_SOCKET, SO_BINDTOIFINDEX, &*interface, sizeof *interface) == 0;
+}
+
+bool SocketConfinement::ConfineListener(int socket, bool host_loopback) {
+  return AttachFilter(socket, ListenFilter()) || host_loopback;
 }
 
 }  // namespace wolffia

@@ -25,6 +25,8 @@ class SocketConfinement {
 
   // `socket` is TCP, not connected yet. False: nothing here can hold it.
   bool Confine(int socket, const BypassPeer& peer, bool host_loopback);
+  // The same for one that is to listen to everybody.
+  static bool ConfineListener(int socket, bool host_loopback);
 
  private:
   explicit SocketConfinement(NetlinkSocket routes) : routes_(std::move(routes)) {}

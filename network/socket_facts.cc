@@ -5,8 +5,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "network/bypass_policy.h"
-
 namespace wolffia {
 namespace {
 
@@ -28,21 +26,26 @@ std::optional<SocketFacts> LookAtTcp(int socket) {
   int type = 0, protocol = 0;
   tcp_info info{};
   struct stat st;
-  BypassPeer own{};
-  own.size = sizeof own.v6;
+  facts.own.size = sizeof facts.own.v6;
   if (!Get(socket, SOL_SOCKET, SO_DOMAIN, facts.domain) || !Get(socket, SOL_SOCKET, SO_TYPE, type) ||
       !Get(socket, SOL_SOCKET, SO_PROTOCOL, protocol) || type != SOCK_STREAM || protocol != IPPROTO_TCP ||
       (facts.domain != AF_INET && facts.domain != AF_INET6) || !Get(socket, IPPROTO_TCP, TCP_INFO, info) ||
-      fstat(socket, &st) < 0 || getsockname(socket, &own.any, &own.size) < 0)
+      fstat(socket, &st) < 0 || getsockname(socket, &facts.own.any, &facts.own.size) < 0)
     return std::nullopt;
   facts.flags = fcntl(socket, F_GETFL);
   facts.network = NetworkOf(socket);
   facts.state = info.tcpi_state;
   facts.inode = st.st_ino;
-  const bool v4 = facts.domain == AF_INET;
-  facts.has_port = (v4 ? own.v4.sin_port : own.v6.sin6_port) != 0;
-  facts.has_address = v4 ? own.v4.sin_addr.s_addr != INADDR_ANY : !IN6_IS_ADDR_UNSPECIFIED(&own.v6.sin6_addr);
   return facts;
+}
+
+bool SocketFacts::has_port() const {
+  return (domain == AF_INET ? own.v4.sin_port : own.v6.sin6_port) != 0;
+}
+
+bool SocketFacts::has_address() const {
+  return domain == AF_INET ? own.v4.sin_addr.s_addr != INADDR_ANY
+                           : !IN6_IS_ADDR_UNSPECIFIED(&own.v6.sin6_addr);
 }
 
 }  // namespace wolffia

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "network/bypass_policy.h"
+
 namespace wolffia {
 
 // The cookie of the network namespace that the socket belongs to; 0: it is no socket, or the kernel is older
@@ -14,12 +16,14 @@ namespace wolffia {
 uint64_t NetworkOf(int socket);
 
 struct SocketFacts {
-  int domain = 0, flags = 0;                   // AF_INET or AF_INET6; of open(2)
-  uint64_t network = 0;                        // as NetworkOf
-  uint8_t state = 0;                           // TCP_ESTABLISHED ... (netinet/tcp.h)
-  bool has_port = false, has_address = false;  // of its own
+  int domain = 0, flags = 0;  // AF_INET or AF_INET6; of open(2)
+  uint64_t network = 0;       // as NetworkOf
+  uint8_t state = 0;          // TCP_ESTABLISHED ... (netinet/tcp.h)
+  BypassPeer own{};           // address and port; 0 where it is not bound
   ino_t inode = 0;
   bool non_blocking() const { return (flags & O_NONBLOCK) != 0; }
+  bool has_port() const;
+  bool has_address() const;
   bool signals() const { return (flags & O_ASYNC) != 0; }
 };
 

@@ -54,6 +54,29 @@ TEST(SocketConfinement, HoldsForAnOrdinaryUser) {
   });
 }
 
+TEST(SocketConfinement, ListenersHearClientsAlone) {
+  InHost([](Host& host) {
+    Fd listener = Tcp(), client = Tcp();
+    BypassPeer at = Address("127.0.0.1", 0);
+    ASSERT_EQ(bind(listener.get(), &at.any, at.size), 0);
+    ASSERT_TRUE(SocketConfinement::ConfineListener(listener.get(), false));
+    ASSERT_EQ(listen(listener.get(), 1), 0);
+    getsockname(listener.get(), &at.any, &at.size);
+    ASSERT_EQ(connect(client.get(), &at.any, at.size), 0);
+    Fd accepted(accept(listener.get(), nullptr, nullptr));
+    EXPECT_EQ(Ask(client.get(), "hi", accepted.get()), "hi");
+    timeval limit{0, 300'000};
+    for (int fd : {listener.get(), accepted.get()}) {
+      ASSERT_EQ(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit), 0);
+      BypassPeer nobody{};
+      nobody.any.sa_family = AF_UNSPEC;
+      shutdown(fd, SHUT_RDWR);
+      connect(fd, &nobody.any, sizeof nobody.v4);
+      EXPECT_NE(Connect(fd, "127.0.0.1", host.secret.port()), 0);
+    }
+  });
+}
+
 TEST(SocketConfinement, BindsToAnInterfaceForGood) {
   InHost([](Host& host) {
     auto routes = NetlinkSocket::Open(NETLINK_ROUTE);

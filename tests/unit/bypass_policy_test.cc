@@ -1,5 +1,6 @@
 #include "network/bypass_policy.h"
 
+#include "network/bypass_ports.h"
 #include "tests/unit/bypass_world.h"
 
 namespace wolffia {
@@ -44,6 +45,49 @@ TEST(BypassPolicy, LeavesMalformedAddressesToTheKernel) {
   BypassPeer scoped = v6;
   scoped.v6.sin6_scope_id = 1;
   EXPECT_FALSE(OutsidePeer(policy, BytesOf(scoped)));
+}
+
+TEST(BypassPolicy, KnowsItsOwnPorts) {
+  BypassPolicy policy;
+  policy.address = 0x0a000264;
+  for (const char* own : {"127.0.0.1", "127.9.9.9", "0.0.0.0", "10.0.2.100", "::", "::1", "::ffff:127.0.0.1",
+                          "::ffff:10.0.2.100"})
+    EXPECT_EQ(OwnPort(policy, BytesOf(Address(own, 80))), 80) << own;
+  for (const char* other : {"10.0.2.2", "203.0.113.1", "::ffff:10.0.2.2", "2001:db8::1", "fe80::1"})
+    EXPECT_FALSE(OwnPort(policy, BytesOf(Address(other, 80)))) << other;
+  EXPECT_FALSE(OwnPort(policy, ""));
+  EXPECT_FALSE(OwnPort(policy, BytesOf(Address("127.0.0.1", 80)).substr(0, 8)));
+}
+
+Fd BoundTo(const char* address) {
+  const BypassPeer at = Address(address, 0);
+  Fd fd(socket(at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  if (at.any.sa_family == AF_INET6) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  return bind(fd.get(), &at.any, at.size) == 0 ? std::move(fd) : Fd();
+}
+
+TEST(BypassPorts, FindTheirPlace) {
+  BypassPorts ports;
+  ports.Add(80, BoundTo("127.0.0.1"));
+  ports.Add(81, BoundTo("127.0.0.1"));
+  ports.Add(81, BoundTo("127.0.0.1"));
+  const auto v4 = ports.PlaceFor(Address("0.0.0.0", 80), false);
+  ASSERT_TRUE(v4);
+  EXPECT_EQ(v4->v4.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+  const auto mapped = ports.PlaceFor(Address("::", 80), false);
+  ASSERT_TRUE(mapped);
+  EXPECT_TRUE(IN6_IS_ADDR_V4MAPPED(&mapped->v6.sin6_addr));
+  EXPECT_EQ(mapped->v6.sin6_port, v4->v4.sin_port);
+  EXPECT_FALSE(ports.PlaceFor(Address("::", 80), true));         // IPv6 alone
+  EXPECT_FALSE(ports.PlaceFor(Address("0.0.0.0", 81), false));   // twice on the host
+  EXPECT_FALSE(ports.PlaceFor(Address("0.0.0.0", 443), false));  // not published
+  ports.GiveBack(80);
+  EXPECT_FALSE(ports.TakenPort(80, AF_INET));
+  ports.Take(80);
+  EXPECT_EQ(ports.TakenPort(80, AF_INET), v4);
+  ports.GiveBack(80);
+  EXPECT_FALSE(ports.TakenPort(80, AF_INET));
 }
 
 }  // namespace

@@ -132,6 +132,39 @@ restarted() { wolffia events --stream=false --since 1h --filter container=web | 
   eventually ended "$supervisor"
 }
 
+@test "a published port is the container's own: without the forwarder, for itself, and after its server was replaced" {
+  local port
+  port=$(free_port)
+  wolffia run -d --name web --network slirp4netns:bypass=on,allow_host_loopback=true -p "127.0.0.1:$port:80" busybox sh -c \
+    'mkdir /www; echo served >/www/index.html; while :; do httpd -f -p 80 -h /www & echo $! >/pid; wait; sleep 0.1; done'
+  eventually wolffia exec web timeout 5 wget -q -O /dev/null http://127.0.0.1/
+  kill -STOP "$(helper 'wolffia-net ports')" "$(helper slirp4netns)"
+  run curl -sf -m 10 "http://127.0.0.1:$port/"
+  assert_output_is served
+  local address
+  for address in 127.0.0.1 10.0.2.100; do
+    run wolffia exec web timeout 5 wget -q -O - "http://$address/"
+    assert_output_is served
+  done
+  wolffia exec web sh -c 'kill $(cat /pid)'
+  eventually curl -sf -m 10 -o /dev/null "http://127.0.0.1:$port/"
+  wolffia stop -t 0 web
+  run -7 curl -sf -m 10 "http://127.0.0.1:$port/"
+}
+
+@test "a published port that the fast path cannot take is forwarded" {
+  local port
+  port=$(free_port)
+  # Bound twice on the host.
+  wolffia run -d --name web --network slirp4netns:bypass=on,allow_host_loopback=true -p "127.0.0.1:$port:80" \
+    -p 127.0.0.1::80 busybox sh -c 'mkdir /www; echo served >/www/index.html; httpd -f -p 80 -h /www'
+  eventually curl -sf -m 10 -o /dev/null "http://127.0.0.1:$port/"
+  wolffia rm -f -t 0 web
+  wolffia run -d --name web --network slirp4netns:bypass=on -p "127.0.0.1:$port:80" busybox sh -c \
+    'mkdir /www; echo served >/www/index.html; httpd -f -p 80 -h /www'
+  eventually curl -sf -m 10 -o /dev/null "http://127.0.0.1:$port/"
+}
+
 @test "it comes with the settings, too; its helpers are small" {
   WOLFFIA_NETWORK_OPTIONS=bypass=on,allow_host_loopback=true wolffia run -d --name web --network slirp4netns busybox sleep 1000
   local resident=0 pid
