@@ -40,6 +40,7 @@ bool IsEnding(int pidfd, pid_t pid) {
 }
 
 bool FailedByEnd(int os_errno, int init, pid_t pid) {
+  if (os_errno == ENOENT) return IsEnding(init, pid);                  // its upper is being removed
   if (os_errno != ENOTCONN && os_errno != ECONNABORTED) return false;  // the words of FUSE without a server
   // Looked at again and again: an ending init is not ended before every process of its namespace is reaped, and some
   // of them may be the caller's.

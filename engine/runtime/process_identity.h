@@ -15,7 +15,8 @@ std::string BootId();
 // and refuses to join its namespaces (EPERM), which in the first process of a pid namespace may take a while.
 bool IsEnding(int pidfd, pid_t pid);
 // True if work in a container failed because its monitor was killed: its root file system is the first to go,
-// with these words (`os_errno`), and its first process, `init` with the number `pid`, follows within a moment.
+// with these words (`os_errno`), and its first process, `init` with the number `pid`, follows within a moment. Or
+// because the container was removed.
 bool FailedByEnd(int os_errno, int init, pid_t pid);
 // The number of the process behind a pidfd of ours; -1 if it has been reaped.
 pid_t PidOf(int pidfd);

@@ -24,7 +24,8 @@ LEGAL = {
     "restart": {0: None, 125: f"{GONE}|{STATE}|{DIED}"},
     "pause": {0: None, 125: f"{GONE}|{STATE}|{DIED}"},
     "unpause": {0: None, 125: f"{GONE}|{STATE}|{DIED}"},
-    "exec": {0: None, 125: f"{GONE}|{DIED}|{STATE}", 137: None, 143: None, 255: f"{STATE}|{DIED}"},
+    # 135: SIGBUS, of a program whose root file system went away under it.
+    "exec": {0: None, 125: f"{GONE}|{DIED}|{STATE}", 135: None, 137: None, 143: None, 255: f"{STATE}|{DIED}"},
     "exec -d": {0: None, 125: f"{GONE}|{DIED}|{STATE}", 255: f"{STATE}|{DIED}"},
     "logs": {0: None, 125: GONE},
     "rename": {0: None, 125: f"{GONE}|{IN_USE}"},
