@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "engine/base/process.h"
+#include "engine/base/socket.h"
 
 namespace wolffia {
 
@@ -18,6 +19,7 @@ int RunKeeper(int control, char** program) {
     std::fprintf(stderr, "%s\n", child.error().what.c_str());
     return 125;
   }
+  (void)SendPacket(control, "started", {child->pidfd()});
   pollfd fds[2] = {{child->pidfd(), POLLIN, 0}, {control, POLLIN, 0}};
   while (poll(fds, 2, -1) < 0 && errno == EINTR) {
   }

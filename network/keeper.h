@@ -6,7 +6,7 @@
 namespace wolffia {
 
 // Returns when either has ended; the exit code is the program's, or 0. `control` ends when its other end
-// closes.
+// closes; there the program's pidfd is sent once it runs, so that it can be ended where the keeper was killed.
 int RunKeeper(int control, char** program);
 
 }  // namespace wolffia

@@ -3,7 +3,11 @@
 #include <linux/netlink.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
+
+#include <csignal>
 
 #include "engine/base/socket.h"
 #include "network/host_address.h"
@@ -86,8 +90,17 @@ Result<> Pasta::Finish() {
   return {};
 }
 
-Result<> Pasta::Repair(const NetworkTarget& target) {
+void Pasta::End() {
+  pollfd told{control_.get(), POLLIN, 0};
+  if (control_ && poll(&told, 1, kDeadlineMs) > 0)
+    if (auto packet = ReceivePacket(control_.get()); packet && !packet->fds.empty())
+      syscall(SYS_pidfd_send_signal, packet->fds[0].get(), SIGKILL, nullptr, 0);
+  control_.Reset();
   helper_ = {};
+}
+
+Result<> Pasta::Repair(const NetworkTarget& target) {
+  End();
   TRY(Begin(target));
   return Finish();
 }

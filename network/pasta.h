@@ -11,6 +11,7 @@ namespace wolffia {
 class Pasta : public NetworkDriver {
  public:
   explicit Pasta(const UserModeOptions& options) : options_(options) {}
+  ~Pasta() override { End(); }
 
   Result<> Prepare() override;  // kUnsupported: not installed, no /dev/net/tun
   Result<> Begin(const NetworkTarget& target) override;
@@ -21,6 +22,7 @@ class Pasta : public NetworkDriver {
 
  private:
   std::vector<std::string> Arguments() const;
+  void End();  // of the program too, whose keeper may have been killed
 
   UserModeOptions options_;
   NetworkTarget target_;

@@ -187,13 +187,20 @@ fetch() { wolffia exec "$1" timeout 5 wget -q -O - "http://$2"; }
   run -1 wolffia run --rm --network pasta busybox sh -c "ip -o a s eth0 && timeout 2 wget -q -O - http://127.0.0.1:$(port)/"
   assert_output_has " eth0 "
   wolffia run -d --name web --network pasta busybox sleep 1000
-  local pid
+  local pid program
   pid=$(helper web pasta)
+  program=$(pgrep -P "$pid")
   wolffia exec web cat /etc/resolv.conf
   kill -9 "$pid"
   wait_for sh -c 'wolffia events --stream=false --since 1h --filter container=web | grep -q action=restarted'
+  wait_for ended "$program"
   wolffia exec web ip r | grep -q default
-  pid=$(helper web pasta)
+  pid=$(helper web pasta) program=$(pgrep -P "$(helper web pasta)")
   kill -9 "$(wolffia inspect --format '{{.State.ConmonPid}}' web)"
   wait_for ended "$pid"
+  wait_for ended "$program"
+  wolffia start web
+  program=$(pgrep -P "$(helper web pasta)")
+  wolffia stop -t 0 web
+  wait_for ended "$program"
 }
