@@ -108,6 +108,7 @@ fetch() { wolffia exec "$1" timeout 5 wget -q -O - "http://$2"; }
   wolffia run -d --name web --network slirp4netns busybox sleep 1000
   pid=$(helper web slirp4netns)
   wolffia kill web
+  wolffia wait web
   wait_for ended "$pid"
   wolffia start web
   pid=$(helper web slirp4netns)

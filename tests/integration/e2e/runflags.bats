@@ -67,6 +67,7 @@ teardown() { wolffia rm --all --force >/dev/null; assert_clean; }
   wolffia kill a
   run -0 wolffia wait c
   assert_output_is 137
+  run -0 wolffia wait a
   run -125 wolffia rm a
   wolffia container prune -f
   [ -z "$(wolffia ps -aq)" ]
