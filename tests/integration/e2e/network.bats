@@ -200,6 +200,7 @@ fetch() { wolffia exec "$1" timeout 5 wget -q -O - "http://$2"; }
   kill -9 "$(wolffia inspect --format '{{.State.ConmonPid}}' web)"
   wait_for ended "$pid"
   wait_for ended "$program"
+  wait_for sh -c '[ "$(wolffia inspect -f "{{.State.Status}}" web)" = exited ]'
   wolffia start web
   program=$(pgrep -P "$(helper web pasta)")
   wolffia stop -t 0 web
