@@ -141,7 +141,8 @@ start_peer() {
   command -v podman >/dev/null && command -v runc >/dev/null || { echo "podman and runc are not installed"; return 1; }
   local conf=$HOME/.config/containers
   mkdir -p "$conf"
-  printf '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n' >"$conf/containers.conf"
+  # A session keyring for each container would soon be more than an ordinary user's quota of keys.
+  printf '[containers]\nkeyring = false\n[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n' >"$conf/containers.conf"
   printf '[storage]\ndriver = "overlay"\nrunroot = "%s/run/peer"\ngraphroot = "%s/peer"\n' "$WORLD" "$WORLD" >"$conf/storage.conf"
   echo '{"default":[{"type":"insecureAcceptAnything"}]}' >"$conf/policy.json"
   export XDG_CONFIG_HOME=$HOME/.config
