@@ -83,9 +83,9 @@ await_log() {  # await_log NAME WORD
     mount -t tmpfs -o size=24m,mode=0700 none "$world/data" || exit 1
     trap "wolffia rm -af -t 0 >/dev/null" EXIT
     wolffia run --rm --network none busybox true 2>/dev/null || say "no container here: $(wolffia run --rm --network none busybox true 2>&1)"
-    wolffia run -d --network none --name a --stop-signal HUP busybox sh -c "trap \"exit 6\" HUP; while :; do echo a line of the log; done" >/dev/null || exit 1
     wolffia run -d --network none --name b busybox sleep 1000 >/dev/null || exit 1
     wolffia create --network none --name c busybox true >/dev/null || exit 1
+    wolffia run -d --network none --name a --stop-signal HUP busybox sh -c "trap \"exit 6\" HUP; while :; do echo a line of the log; done" >/dev/null || exit 1
     dd if=/dev/zero of="$world/data/fill" bs=4k 2>/dev/null
     [ "$(wolffia ps -q | wc -l)" = 2 ] || say "not both run: $(wolffia ps -a)"
     [ "$(wolffia exec b echo exec works)" = "exec works" ] || say "exec"
