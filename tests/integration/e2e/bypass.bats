@@ -128,6 +128,7 @@ restarted() { wolffia events --stream=false --since 1h --filter container=web | 
   run client $(here) blocking
   assert_output_is "blocking ok"
   supervisor=$(helper 'wolffia-net bypass')
+  kill -CONT "$(helper slirp4netns)"  # else it could not see the monitor's end
   kill -9 "$(wolffia inspect --format '{{.State.ConmonPid}}' web)"
   eventually ended "$supervisor"
 }
