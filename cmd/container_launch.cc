@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include "cmd/container_control.h"
+#include "cmd/required_guarantees.h"
 #include "cmd/run_root.h"
 
 namespace wolffia {
@@ -35,6 +36,7 @@ Result<std::optional<StartedContainer>> LaunchIfStopped(const Command& command, 
   const ContainerRecord& record = status.record;
   auto taken = TRY(TakeFromCopies(store, record.id));
   if (!taken) return std::optional<StartedContainer>();
+  TRY(CheckRequired(command, store, record));
   if (record.rootfs.empty()) TRY(OpenLayers(command, store, record.chain, record.diff_ids));
   for (const ImageUse& use : record.images) TRY(OpenLayers(command, store, use.chain, use.diff_ids));
   return std::optional<StartedContainer>(

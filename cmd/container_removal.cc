@@ -9,6 +9,7 @@
 
 #include "cmd/container_control.h"
 #include "cmd/volume_removal.h"
+#include "engine/cgroup/container_cgroup.h"
 #include "engine/runtime/control_client.h"
 #include "engine/runtime/events.h"
 #include "engine/runtime/remove_tree.h"
@@ -94,6 +95,7 @@ Result<> RemoveContainer(const Context& context, const Store& store, const std::
   auto status = ContainerStore(store).Get(id);
   TRY(RemoveFiles(context, store, id, options));
   if (!status) return {};
+  if (status->started) RemoveLeftCgroup(status->started->cgroup);
   // Its monitor says so, of one that is removed when it ends.
   if (!status->record.auto_remove) TellRemoved(context, store, status->record);
   if (options.volumes || status->record.auto_remove) RemoveVolumesOf(context, store, status->record);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cmd/container_processes.h"
+#include "engine/cgroup/cgroup_usage.h"
 
 namespace wolffia {
 namespace {
@@ -29,6 +30,23 @@ int64_t MemoryOf(const ContainerProcesses& view, const ContainerProcess& process
   if (auto rollup = view.ReadOf(process.pid, "smaps_rollup"))
     if (int64_t pss = ProcNumber(*rollup, "Pss"); pss > 0) return pss * 1024;
   return static_cast<int64_t>(process.resident_bytes);
+}
+
+// What the kernel has counted is better than what can be seen now: it has those that have ended, too.
+void TakeCounted(const CgroupReading& counted, ContainerUsage& usage) {
+  if (counted.has_cpu) {
+    usage.cpu_ns = counted.usage.cpu_ns;
+    usage.system_ns = counted.usage.system_ns;
+  }
+  if (counted.has_memory) {
+    usage.memory = counted.usage.memory;
+    usage.memory_limit = counted.usage.memory_limit;
+  }
+  if (counted.has_pids) usage.processes = static_cast<int>(counted.usage.pids);
+  if (counted.has_io) {
+    usage.block_in = counted.usage.block_in;
+    usage.block_out = counted.usage.block_out;
+  }
 }
 
 }  // namespace
@@ -66,6 +84,9 @@ std::pair<int64_t, int64_t> NetworkBytes(std::string_view text) {
 Result<ContainerUsage> MeasureUsage(const Store& store, const ContainerStatus& status) {
   ContainerProcesses view = TRY(ContainerProcesses::Open(store, status));
   const int64_t tick = kSecond / sysconf(_SC_CLK_TCK);
+  CgroupReading counted;
+  if (status.started && !status.started->cgroup.empty())
+    counted = ReadCgroupUsage(status.started->cgroup).value_or(CgroupReading());
   ContainerUsage usage;
   int64_t first = INT64_MAX;
   int first_pid = 0;
@@ -73,7 +94,7 @@ Result<ContainerUsage> MeasureUsage(const Store& store, const ContainerStatus& s
     usage.processes++;
     usage.cpu_ns += (process.user_ticks + process.system_ticks + process.children_ticks) * tick;
     usage.system_ns += process.system_ticks * tick;
-    usage.memory += MemoryOf(view, process);
+    if (!counted.has_memory) usage.memory += MemoryOf(view, process);
     if (auto io = view.ReadOf(process.pid, "io")) {
       usage.block_in += ProcNumber(*io, "read_bytes");
       usage.block_out += ProcNumber(*io, "write_bytes");
@@ -83,6 +104,7 @@ Result<ContainerUsage> MeasureUsage(const Store& store, const ContainerStatus& s
       first_pid = process.pid;
     }
   }
+  TakeCounted(counted, usage);
   if (first_pid == 0) return usage;
   timespec boot{};
   clock_gettime(CLOCK_BOOTTIME, &boot);

@@ -1,4 +1,4 @@
-// What a running container uses, summed over its processes.
+// What a running container uses: as its cgroup counts it, or else summed over its processes.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@ namespace wolffia {
 
 struct ContainerUsage {
   int64_t cpu_ns = 0, system_ns = 0;  // of its processes, and of those that they have waited for
-  int64_t memory = 0;               // bytes; pages that several share count once (Pss) where the kernel tells
+  int64_t memory = 0;               // bytes; without a cgroup pages that several share count once (Pss), if it can be had
+  int64_t memory_limit = 0;         // bytes; 0: the host's memory
   int64_t net_in = 0, net_out = 0;  // bytes; 0 without a network of its own
   int64_t block_in = 0, block_out = 0;  // bytes from and to disks
   int processes = 0;

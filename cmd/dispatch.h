@@ -21,6 +21,7 @@ std::span<const VerbEntry> VolumesEntries();
 std::span<const VerbEntry> NetworkEntries();
 std::span<const VerbEntry> HealthEntries();
 std::span<const VerbEntry> ServiceEntries();
+std::span<const VerbEntry> DoctorEntries();
 
 // Of `wolffia-image`.
 std::span<const VerbEntry> ImageCopyEntries();

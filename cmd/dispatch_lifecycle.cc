@@ -7,7 +7,7 @@ std::span<const VerbEntry> LifecycleEntries() {
   static constexpr VerbEntry kEntries[] = {
       {"run", RunVerb},         {"create", CreateVerb}, {"init", InitVerb},       {"start", StartVerb},
       {"stop", StopVerb},       {"kill", KillVerb},     {"restart", RestartVerb}, {"pause", PauseVerb},
-      {"unpause", UnpauseVerb}, {"wait", WaitVerb},     {"rm", RmVerb},
+      {"unpause", UnpauseVerb}, {"wait", WaitVerb},     {"rm", RmVerb},           {"update", UpdateVerb},
   };
   return kEntries;
 }

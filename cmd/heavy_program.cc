@@ -6,9 +6,10 @@
 
 namespace wolffia {
 
-Result<std::string> RunHeavyProgram(const Command& command, const std::vector<std::string>& words) {
+Result<std::string> RunHeavyProgram(const Command& command, const std::vector<std::string>& words,
+                                    const std::string& program) {
   SpawnRequest request;
-  request.program = TRY(FindSibling("wolffia-image"));
+  request.program = TRY(FindSibling(program));
   request.argv = {request.program};
   for (const char* name : {"config", "root", "runroot", "log-level"})
     if (command.line.global.Has(name))
@@ -20,10 +21,10 @@ Result<std::string> RunHeavyProgram(const Command& command, const std::vector<st
   FlushOutput();
   Child child = TRY(Spawn(request));
   out.write.Reset();
-  std::string printed = TRY(ReadFd(out.read.get(), 1 << 20, "wolffia-image"));
+  std::string printed = TRY(ReadFd(out.read.get(), 1 << 20, program));
   ExitStatus status = TRY(child.Wait());
   if (status.signal != 0)
-    return Fail(Code::kIo, "wolffia-image was killed by signal " + std::to_string(status.signal));
+    return Fail(Code::kIo, program + " was killed by signal " + std::to_string(status.signal));
   if (status.code != 0) return Fail(Code::kIo, "");
   while (printed.ends_with('\n')) printed.pop_back();
   return printed;

@@ -1,5 +1,5 @@
-// wolffia-image as a child of `run`: the work that must be done before a container can start and that this
-// program does not link.
+// wolffia-image or wolffia-doctor as a child of `run`: the work that must be done before a container can start and
+// that this program does not link.
 #pragma once
 
 #include <string>
@@ -9,9 +9,10 @@
 
 namespace wolffia {
 
-// Runs `wolffia-image GLOBAL-OPTIONS words...`, its messages and progress on our standard error. What it
+// Runs `PROGRAM GLOBAL-OPTIONS words...`, its messages and progress on our standard error. What it
 // printed on standard output; if it failed, an error without a sentence of its own to add ("" : it has said
 // why).
-Result<std::string> RunHeavyProgram(const Command& command, const std::vector<std::string>& words);
+Result<std::string> RunHeavyProgram(const Command& command, const std::vector<std::string>& words,
+                                    const std::string& program = "wolffia-image");
 
 }  // namespace wolffia

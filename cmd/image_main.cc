@@ -8,8 +8,10 @@ namespace {
 constexpr VerbEntry kOwnEntries[] = {
     {"pull", PullVerb},
     {"load", LoadVerb},
+    {"images", VerifyImagesVerb},
     {"system check", SystemCheckVerb},
     {"internal-acquire", AcquireVerb},
+    {"internal-verify", VerifyImageVerb},
     {"internal-index", IndexVerb},
 };
 

@@ -1,9 +1,8 @@
 // wolffia images.
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "cmd/filter.h"
 #include "cmd/human.h"
+#include "cmd/image_selection.h"
 #include "cmd/image_view.h"
 #include "cmd/report.h"
 #include "cmd/verbs.h"
@@ -77,55 +76,6 @@ Value JsonOf(const Listing& listing, const ImageGroup& group) {
   };
 }
 
-Result<bool> Matches(const Session& session, const Filter& filter, const ImageRecord& record) {
-  if (filter.key == "reference") return !record.name.empty() && NameMatches(record.name, filter.value);
-  if (filter.key == "dangling") {
-    bool wanted = TRY(filter.Bool());
-    return wanted == record.name.empty();
-  }
-  if (filter.key == "id") return record.config.hex().starts_with(filter.value);
-  if (filter.key == "label") {
-    auto config = ReadImageConfig(session.store, record.config);
-    return config && LabelMatches(config->labels, filter.value);
-  }
-  if (filter.key == "before" || filter.key == "since" || filter.key == "after") {
-    ImageRecord other = TRY(ResolveImage(session, filter.value));
-    return filter.key == "before" ? record.created_ns < other.created_ns
-                                  : record.created_ns > other.created_ns;
-  }
-  return Fail(Code::kInvalid, "invalid image filter \"" + filter.key +
-                                  "\": there are reference, dangling, id, label, before and since");
-}
-
-Result<> Sort(std::vector<ImageRecord>& records, const std::string& key) {
-  auto by = [&](auto less) {
-    std::ranges::stable_sort(records, less);
-    return Result<>();
-  };
-  using R = const ImageRecord&;
-  if (key == "created") return by([](R a, R b) { return a.created_ns > b.created_ns; });
-  if (key == "id") return by([](R a, R b) { return a.config < b.config; });
-  if (key == "size") return by([](R a, R b) { return a.size < b.size; });
-  if (key == "repository")
-    return by([](R a, R b) { return SplitName(a.name).repository < SplitName(b.name).repository; });
-  if (key == "tag") return by([](R a, R b) { return SplitName(a.name).tag < SplitName(b.name).tag; });
-  return Fail(Code::kInvalid,
-              "invalid sort key \"" + key + "\": there are created, id, repository, size and tag");
-}
-
-Result<std::vector<ImageRecord>> Select(const Command& command, const Session& session) {
-  std::vector<Filter> filters = TRY(ParseFilters(command.options().List("filter")));
-  if (!command.line.arguments.empty()) filters.push_back({"reference", command.line.arguments[0]});
-  std::vector<ImageRecord> selected;
-  for (ImageRecord& record : TRY(ImageStore(session.store).List())) {
-    bool matches = true;
-    for (const Filter& filter : filters) matches = matches && TRY(Matches(session, filter, record));
-    if (matches) selected.push_back(std::move(record));
-  }
-  TRY(Sort(selected, command.options().String("sort")));
-  return selected;
-}
-
 std::string DefaultFormat(const OptionValues& options) {
   if (options.Bool("quiet")) return "{{.ID}}";
   if (options.Bool("digests"))
@@ -137,8 +87,11 @@ std::string DefaultFormat(const OptionValues& options) {
 
 Result<int> ImagesVerb(const Command& command) {
   const OptionValues& options = command.options();
+  if (options.Bool("verify")) return BecomeHeavyProgram(command);
+  if (options.Has("signature-policy"))
+    return Fail(Code::kInvalid, "--signature-policy is for --verify: without it no policy is read");
   Session session = TRY(OpenSession(command));
-  std::vector<ImageGroup> groups = GroupImages(TRY(Select(command, session)));
+  std::vector<ImageGroup> groups = GroupImages(TRY(SelectImages(command, session)));
   Listing listing{session, command.context.now(), options.Bool("no-trunc"), {}};
   std::string format = options.String("format");
   bool details = !format.empty();

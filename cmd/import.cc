@@ -5,11 +5,13 @@
 
 #include "cmd/change_flag.h"
 #include "cmd/copy_verbs.h"
+#include "cmd/store_confinement.h"
 #include "engine/oci/reference.h"
 #include "engine/registry/decompressor.h"
 #include "engine/registry/http_client.h"
 #include "engine/registry/url.h"
 #include "engine/runtime/events.h"
+#include "engine/signature/policies.h"
 #include "storage/image_commit.h"
 #include "storage/layer_writer.h"
 
@@ -89,6 +91,18 @@ Result<ImageConfig> ConfigOf(const Command& command) {
   return config;
 }
 
+// What the signature policy says of archives.
+Result<ImageVerdict> VerdictOf(const Command& command, const std::string& source) {
+  const Policies policies =
+      TRY(Policies::Load(command.context, command.options().String("signature-policy")));
+  const ImageOrigin origin = ImageOrigin::OfFile("import", source);
+  const auto rules = policies.RulesFor(origin);
+  TRY(CheckNotRejected(rules, origin));
+  ImageVerdict verdict{.source = origin.str(), .checked_ns = policies.loaded_ns()};
+  for (const PolicyRule* rule : rules) verdict.rules.push_back(rule->str());
+  return verdict;
+}
+
 }  // namespace
 
 Result<int> ImportVerb(const Command& command) {
@@ -98,6 +112,8 @@ Result<int> ImportVerb(const Command& command) {
   if (words.size() > 1) name = TRY(FullName(words[1]));
   ImageConfig config = TRY(ConfigOf(command));
   Session session = TRY(OpenSession(command, Registries::kSkip));
+  const ImageVerdict verdict = TRY(VerdictOf(command, source));
+  ConfineToStore(command, session, IsUrl(source) ? Network::kAny : Network::kNone);
   Staging staging = TRY(Staging::Begin(session.store));
   const Digest diff_id = TRY_WITH(WriteLayer(command, session, staging, source), "import " + source);
   const std::string message = command.options().String("message");
@@ -105,7 +121,8 @@ Result<int> ImportVerb(const Command& command) {
   config.history = {{.created = config.created,
                      .created_by = "/bin/sh -c #(nop) ADD file:" + diff_id.hex() + " in / ",
                      .comment = message.empty() ? "imported from tarball" : message}};
-  const ImageRecord record = TRY(CommitImage(session.store, staging, config, name, command.context.now()));
+  const ImageRecord record =
+      TRY(CommitImage(session.store, staging, config, name, command.context.now(), verdict));
   WriteEvent(session.store, {.time_ns = command.context.now(),
                              .type = "image",
                              .status = "import",

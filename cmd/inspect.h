@@ -4,6 +4,7 @@
 #include "cmd/container_size.h"
 #include "cmd/image_view.h"
 #include "cmd/template/template.h"
+#include "engine/cgroup/cgroup_usage.h"
 #include "engine/oci/runtime_spec.h"
 #include "storage/container_store.h"
 #include "storage/volume_store.h"
@@ -23,6 +24,9 @@ struct ContainerDetails {
   std::vector<std::pair<std::string, uint64_t>> fuse_operations;
   NetworkState network;  // of one that runs
   std::optional<ContainerSize> size;
+  bool default_pids_hold = false;  // the default --pids-limit, where nobody asked for one
+  std::string cgroup_path;         // in the tree of cgroups, of one that runs
+  std::vector<PressureLine> pressure;
 };
 
 // Reads them. kNotFound if the container was removed meanwhile.

@@ -1,4 +1,6 @@
 // A container as `inspect` describes it.
+#include <unistd.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -6,6 +8,9 @@
 #include "cmd/inspect.h"
 #include "cmd/port_view.h"
 #include "engine/base/context.h"
+#include "engine/cgroup/limit_support.h"
+#include "engine/guarantees/configuration.h"
+#include "engine/guarantees/ids.h"
 #include "engine/runtime/counters_file.h"
 #include "engine/runtime/exec_request.h"
 
@@ -139,7 +144,7 @@ Value ConfigOf(const ContainerDetails& details) {
   config["Entrypoint"] = ListOf(record.entrypoint);
   config["OnBuild"] = ListOf(details.image.on_build);
   config["Labels"] = MapOf(record.labels);
-  config["Annotations"] = MapOf(record.annotations);
+  config["Annotations"] = MapOf(details.spec.annotations);
   config["StopSignal"] = record.stop_signal;
   config["HealthcheckOnFailureAction"] = record.health ? record.health->on_failure : "none";
   config["Healthcheck"] = HealthcheckOf(record.health);
@@ -168,6 +173,20 @@ std::string OwnFile(const RuntimeSpec& spec, std::string_view destination) {
   return "";
 }
 
+// What was asked for with --require, and what held when it was started: that, and what a start that fails otherwise sets
+// up. Nothing of it is tried now.
+Value GuaranteesOf(const ContainerDetails& details) {
+  const ContainerRecord& record = details.status.record;
+  const std::vector<std::string> required = RequiredGuarantees(record.annotations);
+  std::vector<std::string> held;
+  if (details.status.started) {
+    held = HeldByStart(record, details.spec);
+    for (const std::string& id : required)
+      if (std::ranges::find(held, id) == held.end()) held.push_back(id);
+  }
+  return {{"Required", ListOf(required)}, {"Held", ListOf(held)}};
+}
+
 Value FuseOperationsOf(const ContainerDetails& details) {
   Value operations = Value::object();
   for (const auto& [name, count] : details.fuse_operations) operations[name] = count;
@@ -178,6 +197,22 @@ std::string ImageDigestOf(const Store& store, const ContainerRecord& record) {
   auto image = ImageStore(store).ByName(record.image_name);
   if (!image || image->config != record.image_id || image->manifest.empty()) return "";
   return image->manifest.str();
+}
+
+void ReadCgroup(ContainerDetails& details) {
+  const ContainerStatus& status = details.status;
+  const CgroupConfig& config = status.record.cgroup;
+  const CgroupHost host = CgroupHost::Detect(Context::OfProcess(), WishOf(config), getuid());
+  const bool runs = status.state == ContainerState::kRunning && status.started;
+  if (!runs) {
+    details.default_pids_hold = SupportOf(host, "pids").holds;
+    return;
+  }
+  const std::string& directory = status.started->cgroup;
+  details.default_pids_hold = access((directory + "/pids.max").c_str(), F_OK) == 0;
+  if (!directory.empty() && directory.starts_with(host.mount))
+    details.cgroup_path = directory.substr(host.mount.size());
+  if (!directory.empty()) details.pressure = ReadPressure(directory);
 }
 
 }  // namespace
@@ -198,6 +233,7 @@ Result<ContainerDetails> ReadContainerDetails(const Store& store, const Containe
       details.fuse_operations.emplace_back(counter.operation, counter.count);
   if (auto network = containers.ReadNetwork(record.id); network && status.state == ContainerState::kRunning)
     details.network = std::move(*network);
+  ReadCgroup(details);
   if (record.image_id.empty()) return details;
   if (auto image = ReadImageConfig(store, record.image_id)) details.image = std::move(*image);
   details.image_digest = ImageDigestOf(store, record);
@@ -259,6 +295,7 @@ Value DescribeContainer(const ContainerDetails& details) {
   value["Config"] = ConfigOf(details);
   value["HostConfig"] = DescribeHostConfig(details);
   value["Platform"] = record.platform;
+  value["Guarantees"] = GuaranteesOf(details);
   value["FuseOperations"] = FuseOperationsOf(details);
   return value;
 }

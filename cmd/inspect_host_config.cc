@@ -6,6 +6,7 @@
 #include "cmd/inspect.h"
 #include "cmd/port_view.h"
 #include "engine/runtime/capability.h"
+#include "engine/runtime/landlock_annotation.h"
 
 namespace wolffia {
 namespace {
@@ -74,6 +75,7 @@ Value UlimitsOf(const RuntimeSpec& spec) {
 Value SecurityOptionsOf(const RuntimeSpec& spec) {
   Value list = Value::array();
   if (!spec.seccomp) list.push_back("seccomp=unconfined");
+  if (auto landlock = LandlockOf(spec); landlock && *landlock) list.push_back("landlock=" + (*landlock)->name);
   if (spec.process.no_new_privileges) list.push_back("no-new-privileges");
   return list;
 }
@@ -103,25 +105,52 @@ Value DevicesOf(const RuntimeSpec& spec) {
   return list;
 }
 
-// What wolffia has no value for, as podman prints it.
-void AddResources(Value& config) {
-  for (const char* name : {"CpuShares", "Memory", "NanoCpus"}) config[name] = 0;
-  config["CgroupParent"] = "";
-  config["BlkioWeight"] = 0;
-  for (const char* name : {"BlkioWeightDevice", "BlkioDeviceReadBps", "BlkioDeviceWriteBps",
-                           "BlkioDeviceReadIOps", "BlkioDeviceWriteIOps"})
-    config[name] = nullptr;
-  for (const char* name : {"CpuPeriod", "CpuQuota", "CpuRealtimePeriod", "CpuRealtimeRuntime"})
-    config[name] = 0;
-  for (const char* name : {"CpusetCpus", "CpusetMems"}) config[name] = "";
+Value DeviceLimits(const std::vector<DeviceLimit>& devices, const char* name) {
+  if (devices.empty()) return nullptr;
+  Value list = Value::array();
+  for (const DeviceLimit& device : devices) list.push_back({{"Path", device.path}, {name, device.value}});
+  return list;
 }
 
-void AddMoreResources(Value& config) {
-  for (const char* name :
-       {"DiskQuota", "KernelMemory", "MemoryReservation", "MemorySwap", "MemorySwappiness"})
-    config[name] = 0;
+// In podman's order, in two places.
+void AddResources(const CgroupConfig& cgroup, Value& config) {
+  const ResourceLimits& limits = cgroup.limits;
+  config["CpuShares"] = limits.cpu_shares;
+  config["Memory"] = limits.memory;
+  constexpr int64_t kNano = 1'000'000'000;
+  const auto period = static_cast<int64_t>(limits.cpu_period);
+  config["NanoCpus"] = limits.cpu_quota > 0 && period > 0 ? limits.cpu_quota * kNano / period : 0;
+  config["CgroupParent"] = cgroup.parent;
+  config["BlkioWeight"] = limits.blkio_weight;
+  config["BlkioWeightDevice"] = DeviceLimits(limits.blkio_weight_device, "Weight");
+  config["BlkioDeviceReadBps"] = DeviceLimits(limits.read_bps, "Rate");
+  config["BlkioDeviceWriteBps"] = DeviceLimits(limits.write_bps, "Rate");
+  config["BlkioDeviceReadIOps"] = DeviceLimits(limits.read_iops, "Rate");
+  config["BlkioDeviceWriteIOps"] = DeviceLimits(limits.write_iops, "Rate");
+  config["CpuPeriod"] = limits.cpu_period;
+  config["CpuQuota"] = limits.cpu_quota;
+  for (const char* name : {"CpuRealtimePeriod", "CpuRealtimeRuntime"}) config[name] = 0;
+  config["CpusetCpus"] = limits.cpuset_cpus;
+  config["CpusetMems"] = limits.cpuset_mems;
+}
+
+// Of the last start.
+const char* ManagerOf(const ContainerStatus& status) {
+  if (!status.started || status.started->cgroup.empty()) return "none";
+  return status.started->cgroup.find(".scope/") == std::string::npos ? "cgroupfs" : "systemd";
+}
+
+void AddMoreResources(const ContainerDetails& details, Value& config) {
+  const ResourceLimits& limits = details.status.record.cgroup.limits;
+  config["DiskQuota"] = 0;
+  config["KernelMemory"] = 0;
+  config["MemoryReservation"] = limits.memory_reservation;
+  config["MemorySwap"] =
+      limits.memory_swap == 0 && limits.memory > 0 ? 2 * limits.memory : limits.memory_swap;
+  config["MemoryHigh"] = limits.memory_high;
+  config["MemorySwappiness"] = 0;
   config["OomKillDisable"] = false;
-  config["PidsLimit"] = 0;
+  config["PidsLimit"] = limits.pids_by_default && !details.default_pids_hold ? 0 : limits.pids;
 }
 
 }  // namespace
@@ -139,8 +168,9 @@ Value DescribeHostConfig(const ContainerDetails& details) {
   AddMounts(details, config);
   Value tmpfs = config["Tmpfs"];
   config.erase("Tmpfs");  // podman has it further down
-  config["CgroupManager"] = "none";
-  config["CgroupMode"] = "host";
+  const CgroupConfig& cgroup = record.cgroup;
+  config["CgroupManager"] = ManagerOf(details.status);
+  config["CgroupMode"] = cgroup.host_namespace ? "host" : "private";
   config["ContainerIDFile"] = record.id_file;
   config["LogConfig"] = LogConfigOf(details);
   config["NetworkMode"] = record.network;
@@ -157,7 +187,7 @@ Value DescribeHostConfig(const ContainerDetails& details) {
     config["GroupAdd"].push_back(std::to_string(group));
   config["IpcMode"] = word(record.ipc_mode, "shareable");
   config["Cgroup"] = "";
-  config["Cgroups"] = "disabled";
+  config["Cgroups"] = cgroup.mode.empty() ? "default" : cgroup.mode;
   config["Links"] = nullptr;
   config["OomScoreAdj"] = spec.process.oom_score_adj.value_or(0);
   config["PidMode"] = word(record.pid_mode, "private");
@@ -174,12 +204,13 @@ Value DescribeHostConfig(const ContainerDetails& details) {
   config["Runtime"] = "wolffia";
   config["ConsoleSize"] = Value::array({0, 0});
   config["Isolation"] = "";
-  AddResources(config);
+  AddResources(cgroup, config);
   config["Devices"] = DevicesOf(spec);
-  AddMoreResources(config);
+  AddMoreResources(details, config);
   config["Ulimits"] = UlimitsOf(spec);
   for (const char* name : {"CpuCount", "CpuPercent", "IOMaximumIOps", "IOMaximumBandwidth"}) config[name] = 0;
   config["CgroupConf"] = nullptr;
+  for (const auto& [file, text] : cgroup.limits.conf) config["CgroupConf"][file] = text;
   config["Init"] = init;
   config["Sysctls"] = Value::object();
   for (const auto& [key, value] : spec.sysctl) config["Sysctls"][key] = value;

@@ -50,6 +50,21 @@ Value HistoryOf(const ImageConfig& config) {
   return list;
 }
 
+// What the signature policy said of each name; none of an image that was made on this host.
+Value VerdictsOf(const ImageGroup& group) {
+  Value list = Value::array();
+  for (const ImageRecord& record : group.records) {
+    const ImageVerdict& verdict = record.verdict;
+    if (verdict.source.empty()) continue;
+    list.push_back({{"Name", record.name},
+                    {"Source", verdict.source},
+                    {"Rules", verdict.rules},
+                    {"Keys", verdict.keys},
+                    {"Checked", verdict.checked_ns == 0 ? "" : FormatTime(verdict.checked_ns)}});
+  }
+  return list;
+}
+
 }  // namespace
 
 Result<Value> DescribeImage(const Store& store, const ImageGroup& group) {
@@ -81,6 +96,7 @@ Result<Value> DescribeImage(const Store& store, const ImageGroup& group) {
   value["History"] = HistoryOf(config);
   value["NamesHistory"] = group.Names();
   value["Pulled"] = FormatTime(record.pulled_ns);
+  value["SignaturePolicy"] = VerdictsOf(group);
   return value;
 }
 

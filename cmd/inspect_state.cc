@@ -25,6 +25,17 @@ Value HealthValue(const ContainerStatus& status) {
   return {{"Status", HealthOf(status)}, {"FailingStreak", failing}, {"Log", log}};
 }
 
+// {"cpu": {"some": {"avg10": ...}}}; what the kernel does not count is not there.
+Value PressureOf(const std::vector<PressureLine>& lines) {
+  Value pressure = Value::object();
+  for (const PressureLine& line : lines)
+    pressure[line.resource][line.who] = {{"avg10", line.avg10},
+                                         {"avg60", line.avg60},
+                                         {"avg300", line.avg300},
+                                         {"total", line.total_us}};
+  return pressure;
+}
+
 }  // namespace
 
 Value DescribeState(const ContainerDetails& details) {
@@ -52,7 +63,8 @@ Value DescribeState(const ContainerDetails& details) {
       {"StartedAt", status.started ? FormatTime(status.started->started_ns) : kNoTime},
       {"FinishedAt", status.exited ? FormatTime(status.exited->finished_ns) : kNoTime},
       {"Health", HealthValue(status)},
-      {"CgroupPath", ""},
+      {"CgroupPath", details.cgroup_path},
+      {"Pressure", PressureOf(details.pressure)},
       {"CheckpointedAt", kNoTime},
       {"RestoredAt", kNoTime},
       {"StoppedByUser", ended && status.exited->stopped},

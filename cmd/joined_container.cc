@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/runtime/network_at_path.h"
 #include "storage/container_store.h"
 
 namespace wolffia {
@@ -19,7 +20,7 @@ Result<> CheckOwnMaps(const UsernsRequest& userns, const Shared& shared) {
   if (userns.mode.empty() && userns.uid_maps.empty() && userns.gid_maps.empty()) return {};
   return Fail(Code::kInvalid, "--userns, --uidmap and --gidmap do not go with --" + std::string(shared.kind) +
                                   "=" + shared.mode +
-                                  ": the container gets the user namespace of the other one too");
+                                  ": the container gets the user namespace that goes with what it shares");
 }
 
 // The mode's name as a full id.
@@ -46,6 +47,17 @@ std::string HostName() {
   return gethostname(name, sizeof name - 1) == 0 ? name : "";
 }
 
+// The maps of the user namespace that the network at `path` belongs to.
+Result<std::optional<IdMaps>> ResolvePath(const std::string& path, const NamespaceFlags& flags) {
+  for (const std::string* mode : {&flags.pid, &flags.ipc, &flags.uts})
+    if (mode->starts_with(kContainer))
+      return Fail(Code::kInvalid,
+                  "--network ns:" + path +
+                      " does not go with --pid, --ipc or --uts of another container: each "
+                      "brings its own user namespace along, and a process can be in one only");
+  return std::optional(TRY(OpenNetworkAtPath(path)).maps);
+}
+
 }  // namespace
 
 Result<std::optional<IdMaps>> ResolveNamespaces(const Store& store, RunRequest& request) {
@@ -54,6 +66,10 @@ Result<std::optional<IdMaps>> ResolveNamespaces(const Store& store, RunRequest& 
   ContainerStore containers(store);
   std::string id;
   std::string& network = request.network.mode;
+  if (const std::string path(NamespacePath(request.network)); !path.empty()) {
+    TRY(CheckOwnMaps(request.userns, {"network", network}));
+    return ResolvePath(path, flags);
+  }
   for (const Shared& shared :
        {Shared{"pid", flags.pid}, {"ipc", flags.ipc}, {"uts", flags.uts}, {"network", network}}) {
     if (!shared.mode.starts_with(kContainer)) continue;

@@ -1,5 +1,6 @@
-// The container whose namespaces a new one is to share (--pid=container:NAME and its like), as far as making
-// the new one needs to know: its full id, and its id maps, because its user namespace is shared too.
+// Whose namespaces a new container is to share, another container's (--pid=container:NAME and its like) or a
+// network's (--network ns:PATH), as far as making the new one needs to know: that one's full id, and the id
+// maps, because the user namespace is shared too.
 #pragma once
 
 #include <optional>
@@ -10,8 +11,8 @@
 namespace wolffia {
 
 // Names become ids in `request.namespaces`, and a shared host name is put where one was asked for. Returns
-// the id maps of the other container; nullopt if none is joined. podman's words for one that does not exist;
-// kInvalid for several, or maps of its own; it need not run yet.
+// the id maps of what is joined; nullopt if nothing is. podman's words for a container that does not exist;
+// it need not run yet. kInvalid for several, or maps of its own.
 Result<std::optional<IdMaps>> ResolveNamespaces(const Store& store, RunRequest& request);
 
 }  // namespace wolffia

@@ -15,7 +15,7 @@ Result<int> Dispatch(const Command& command) {
   if (command.line.verb->heavy) return BecomeHeavyProgram(command);
   const std::span<const VerbEntry> lists[] = {kOwnEntries,     LifecycleEntries(), TerminalEntries(),
                                               LogsEntries(),   ListsEntries(),     VolumesEntries(),
-                                              HealthEntries(), ServiceEntries(), NetworkEntries()};
+                                              HealthEntries(), ServiceEntries(), NetworkEntries(), DoctorEntries()};
   if (VerbFunction function = FindEntry(lists, command.line.verb->name)) return function(command);
   return Fail(Code::kUnsupported, "the verb " + std::string(command.line.verb->name) + " has no function");
 }

@@ -13,9 +13,12 @@
 #include "cmd/joined_container.h"
 #include "cmd/new_networks.h"
 #include "cmd/new_volumes.h"
+#include "cmd/required_guarantees.h"
 #include "cmd/run_flags.h"
 #include "engine/base/process.h"
 #include "engine/base/random.h"
+#include "engine/cgroup/limit_support.h"
+#include "engine/guarantees/ids.h"
 #include "engine/runtime/events.h"
 #include "engine/runtime/spec_mounts.h"
 #include "engine/runtime/upper_choice.h"
@@ -73,6 +76,7 @@ Result<ContainerRecord> RecordOf(const Command& command, const RunRequest& reque
   record.entrypoint = request.entrypoint.value_or(root.config.entrypoint);
   record.passwd = request.process.passwd_entry;
   record.id_file = command.options().String("cidfile");
+  record.cgroup = request.cgroup;
   TRY(FillLifecycle(request, root.config, record));
   TRY(FillTerminal(request, root.config, record));
   TRY(FillLog(request, root.config, record));
@@ -151,6 +155,10 @@ Result<NewContainerCommand> ReadNewContainer(const Command& command) {
   Session session = TRY(OpenRunSession(command, words[0]));
   RunRequest request = TRY(ReadRunFlags(command.options(), session.settings, {words.begin() + 1, words.end()},
                                         TRY(WorkingDirectory())));
+  if (request.cgroup.limits.Any() || !request.cgroup.parent.empty())
+    TRY(CheckCgroupSupport(CgroupHost::Detect(command.context, WishOf(request.cgroup), getuid()),
+                          request.cgroup));
+  TRY(CheckHost(command, RequiredGuarantees(request.annotations)));
   FallBack(command, session.settings, request);
   TRY(ResolveNetworks(session.store, request.network));
   auto joined = TRY(ResolveNamespaces(session.store, request));
@@ -191,7 +199,9 @@ Result<NewContainer> MakeContainer(const Command& command, const NewContainerCom
   if (request.init) inputs.init_path = TRY(FindSibling("wolffia-init"));
   BuiltSpec built = TRY(BuildSpec(command.context, inputs));
   built.spec.root_path = root.rootfs;
+  TRY(CheckConfiguration(record, built.spec));
   record.command = built.spec.process.args;
+  if (built.systemd && request.lifecycle.stop_signal.empty()) record.stop_signal = "SIGRTMIN+3";
   record.mounts = MountPoints(built.spec, inputs.container_dir);
   if (request.init) record.command.erase(record.command.begin(), record.command.begin() + kInitWords);
   files.merge(built.files);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cmd/container_view.h"
+#include "cmd/image_policy.h"
 #include "cmd/image_view.h"
 #include "cmd/run_root.h"
 #include "cmd/volume_removal.h"
@@ -183,6 +184,7 @@ Result<std::vector<ImageUse>> NameImages(const Command& command, const Session& 
     if (mount.type != "image") continue;
     const std::string what = "creating image volume \"" + mount.name + "\":\"" + mount.destination + "\"";
     ImageRecord image = TRY_WITH(ResolveImage(session, mount.name), what);
+    TRY_WITH(CheckPolicyOfNow(command, image), what);
     TRY_WITH(OpenLayers(command, session.store, image.chain, image.diff_ids), what);
     mount.source = container_dir + "/" + ImagePlace(uses.size());
     uses.push_back({mount.name, mount.destination, image.config, image.chain, std::move(image.diff_ids)});

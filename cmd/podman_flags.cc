@@ -5,18 +5,13 @@ namespace {
 
 constexpr std::string_view kRunFlags =
     " "
-    "c m arch authfile blkio-weight blkio-weight-device cert-dir cgroup-conf "
-    "cgroup-parent cgroupns cgroups chrootdirs cpu-period cpu-quota cpu-rt-period init-ctr "
-    "cpu-rt-runtime cpu-shares cpus cpuset-cpus cpuset-mems creds decryption-key "
-    "device-cgroup-rule device-read-bps device-read-iops device-write-bps device-write-iops "
-    "disable-content-trust dns-opt gpus group-entry "
+    "arch authfile cert-dir chrootdirs cpu-rt-period init-ctr cpu-rt-runtime creds "
+    "decryption-key device-cgroup-rule disable-content-trust dns-opt gpus group-entry "
     "health-log-destination health-max-log-count hostuser hosts-file http-proxy init-path "
-    "isolation kernel-memory link link-local-ip memory memory-reservation "
-    "memory-swap memory-swappiness no-hostname oom-kill-disable os "
-    "passwd-entry personality pids-limit pod pod-id-file preserve-fd preserve-fds privileged "
-    "rdt-class requires retry retry-delay rmi runtime sdnotify "
-    "seccomp-policy subgidname subuidname systemd tls-verify use-api-socket variant "
-    "volume-driver ";
+    "isolation kernel-memory link link-local-ip no-hostname os passwd-entry personality pod "
+    "pod-id-file preserve-fd preserve-fds privileged rdt-class requires retry retry-delay "
+    "rmi runtime sdnotify seccomp-policy subgidname subuidname tls-verify "
+    "use-api-socket variant volume-driver ";
 constexpr std::string_view kExecFlags = " no-session preserve-fd preserve-fds ";
 constexpr std::string_view kGenerateSystemdFlags = " pod-prefix template ";
 constexpr std::string_view kLogsFlags = " color ";
@@ -27,7 +22,6 @@ constexpr std::string_view kImagesFlags = " history tree ";
 constexpr std::string_view kRmFlags = " depend link ";
 constexpr std::string_view kRmiFlags = " no-prune ";
 constexpr std::string_view kCpFlags = " extract pause ";
-constexpr std::string_view kImportFlags = " signature-policy ";
 constexpr std::string_view kInfoFlags = " D debug ";
 
 constexpr std::string_view kVolumeRmFlags = " t time ";
@@ -50,7 +44,6 @@ constexpr VerbFlags kFlags[] = {
     {"exec", kExecFlags},
     {"generate systemd", kGenerateSystemdFlags},
     {"cp", kCpFlags},
-    {"import", kImportFlags},
     {"volume rm", kVolumeRmFlags},
     {"secret create", kSecretCreateFlags},
     {"secret inspect", kSecretInspectFlags},

@@ -3,6 +3,7 @@
 
 #include "cmd/image_view.h"
 #include "cmd/progress.h"
+#include "cmd/store_confinement.h"
 #include "cmd/verbs.h"
 #include "engine/runtime/events.h"
 #include "storage/layer_writer.h"
@@ -58,7 +59,9 @@ Result<int> PullVerb(const Command& command) {
   options.authfile = given.String("authfile");
   options.credentials = given.String("creds");
   options.cert_dir = given.String("cert-dir");
+  options.policies = TRY(Policies::Load(command.context, given.String("signature-policy")));
   Session session = TRY(OpenSession(command));
+  ConfinePull(command, session, options);
   ProgressView view(command.context, DetectProgressStyle(command.context, given.Bool("quiet")));
   options.progress = [&](const ProgressEvent& event) { view.Show(event); };
   int code = 0;
@@ -79,8 +82,10 @@ Result<int> PullVerb(const Command& command) {
 Result<int> LoadVerb(const Command& command) {
   const OptionValues& given = command.options();
   Session session = TRY(OpenSession(command));
+  ConfineToStore(command, session, Network::kNone);
   ProgressView view(command.context, DetectProgressStyle(command.context, given.Bool("quiet")));
   PullOptions options;
+  options.policies = TRY(Policies::Load(command.context, given.String("signature-policy")));
   options.progress = [&](const ProgressEvent& event) { view.Show(event); };
   std::string input = given.Has("input") ? given.String("input") : "-";
   auto loaded = LoadArchive(command.context, session.settings, session.store, input, options);
@@ -97,7 +102,9 @@ Result<int> AcquireVerb(const Command& command) {
   const std::string& typed = command.line.arguments[0];
   PullOptions options = TRY(OptionsOf(given));
   std::string policy = TRY(CheckPolicy(given.String("policy")));
+  options.policies = TRY(Policies::Load(command.context, given.String("signature-policy")));
   Session session = TRY(OpenSession(command));
+  ConfinePull(command, session, options);
   ProgressView view(command.context, DetectProgressStyle(command.context, given.Bool("quiet")));
   options.progress = [&](const ProgressEvent& event) { view.Show(event); };
   // It is for this host only, so no answer to a wish for another platform.
@@ -109,7 +116,7 @@ Result<int> AcquireVerb(const Command& command) {
   if (!record && built_in &&
       (record.error().code == Code::kNetwork || record.error().code == Code::kNotFound)) {
     std::string why = record.error().what;
-    record = LoadBuiltIn(command.context, session.settings, session.store, typed);
+    record = LoadBuiltIn(command.context, session.settings, session.store, typed, options);
     if (record && !given.Bool("quiet"))
       PrintNotice("Using the built-in image " + record->name + " (" + why + ")");
   }
@@ -121,6 +128,7 @@ Result<int> AcquireVerb(const Command& command) {
 
 Result<int> IndexVerb(const Command& command) {
   Session session = TRY(OpenSession(command));
+  ConfineToStore(command, session, Network::kNone);
   std::vector<Digest> diff_ids;
   for (const std::string& text : command.line.arguments) diff_ids.push_back(TRY(Digest::Parse(text)));
   PrintLine(TRY(EnsureChainIndex(session.store, diff_ids)).str());

@@ -2,6 +2,7 @@
 #include "cmd/container_control.h"
 #include "cmd/container_launch.h"
 #include "cmd/container_removal.h"
+#include "cmd/required_guarantees.h"
 #include "cmd/verbs.h"
 
 namespace wolffia {
@@ -18,6 +19,9 @@ Result<int> RestartVerb(const Command& command) {
       containers.push_back({status.record.id, std::move(status)});
   }
   if (running) std::erase_if(containers, [](const ChosenOne& one) { return !HasMonitor(one.status); });
+  // Before anything is stopped.
+  for (const ChosenOne& one : containers)
+    if (HasMonitor(one.status)) TRY(CheckRequired(command, session.store, one.status.record));
   const RestartRequest request{.timeout_ms = TimeOption(command)};
   auto results = AskAll(command, session.store, containers, [&](const ContainerStatus&) { return request; });
   size_t at = 0;

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "engine/guarantees/ids.h"
 #include "engine/oci/json.h"
 
 namespace wolffia {
@@ -28,13 +29,29 @@ Result<> ReadSecurityOption(const std::string& text, RunRequest& request) {
     request.seccomp = value;
     return {};
   }
+  if (key == "landlock" && !value.empty()) {
+    request.landlock = value;
+    return {};
+  }
   bool flag = value.empty() || value == "true" || value == "false";
   if (key == "no-new-privileges" && flag) {
     request.no_new_privileges = value != "false";
     return {};
   }
+  if (key == "unmask" && !value.empty()) {
+    for (size_t at = 0; at <= value.size();) {
+      const size_t end = std::min(value.find(':', at), value.size());
+      const std::string path = value.substr(at, end - at);
+      if (path != "ALL" && !path.starts_with('/'))
+        return Fail(Code::kInvalid, "--security-opt " + text + ": " + path + " is neither ALL nor an absolute path");
+      request.unmask.push_back(path);
+      at = end + 1;
+    }
+    return {};
+  }
   return Fail(Code::kUnsupported, "--security-opt " + text +
-                                      ": there are seccomp=FILE, seccomp=unconfined and no-new-privileges");
+                                      ": there are seccomp=FILE, seccomp=unconfined, landlock=FILE, landlock=default, "
+                                      "no-new-privileges and unmask=PATH");
 }
 
 Result<uint64_t> ReadLimit(const std::string& key, const std::string& value) {
@@ -75,6 +92,15 @@ Result<StorageRequest> ReadStorageOptions(const OptionValues& options) {
                 "--storage-opt with --rootfs: that directory is the root file system itself, and takes the "
                 "changes");
   return storage;
+}
+
+// Kept as an annotation, as the peers keep what an OCI specification has no field for.
+Result<> ReadRequired(const OptionValues& options, RunRequest& request) {
+  std::string joined;
+  for (const std::string& id : options.List("require")) joined += (joined.empty() ? "" : ",") + id;
+  if (options.Has("require")) request.annotations[kRequireAnnotation] = joined;
+  TRY_WITH(CheckGuaranteeIds(RequiredGuarantees(request.annotations)), "--require");
+  return {};
 }
 
 Result<> ReadMounts(const OptionValues& options, const std::string& directory, RunRequest& request) {
@@ -127,16 +153,20 @@ Result<RunRequest> ReadRunFlags(const OptionValues& options, const Settings& set
   request.labels = TRY(ReadPairs(options.List("label"), "--label"));
   request.storage = TRY(ReadStorageOptions(options));
   request.annotations = TRY(ReadPairs(options.List("annotation"), "--annotation"));
+  TRY(ReadRequired(options, request));
   TRY(ReadLifecycleFlags(options, request));
   TRY(ReadTerminalFlags(options, request));
   TRY(ReadLogFlags(options, request));
   TRY(ReadHealthFlags(options, request));
   TRY(ReadNamespaceFlags(options, request));
   TRY(ReadProcessFlags(options, request));
+  request.seccomp_record = options.String("seccomp-record");
   // The monitor writes them, from another directory.
-  for (std::string* path : {&request.process.pid_file, &request.process.monitor_pid_file})
+  for (std::string* path :
+       {&request.process.pid_file, &request.process.monitor_pid_file, &request.seccomp_record})
     if (!path->empty() && !path->starts_with('/')) *path = working_directory + "/" + *path;
   TRY(ReadVolumeFlags(options, request));
+  TRY(ReadResourceFlags(options, settings, request));
   return request;
 }
 

@@ -25,8 +25,12 @@ Result<> ReadNamespaceFlags(const OptionValues& options, RunRequest& request);
 Result<> ReadNetworkFlags(const OptionValues& options, const Settings& settings, RunRequest& request);
 Result<> ReadPortFlags(const OptionValues& options, RunRequest& request);
 Result<> ReadProcessFlags(const OptionValues& options, RunRequest& request);
+Result<> ReadResourceFlags(const OptionValues& options, const Settings& settings, RunRequest& request);
 Result<> ReadTerminalFlags(const OptionValues& options, RunRequest& request);
 Result<> ReadVolumeFlags(const OptionValues& options, RunRequest& request);
+
+// Those of `update` too: what was not given stays as it is in `limits`. Devices are looked up.
+Result<> ReadLimitFlags(const OptionValues& options, ResourceLimits& limits);
 
 // Of `run` alone, which stays with the container or leaves it in the background.
 struct ForegroundFlags {

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "cmd/heavy_program.h"
+#include "cmd/image_policy.h"
 #include "cmd/image_view.h"
 
 namespace wolffia {
@@ -33,6 +34,8 @@ Result<ImageRecord> Acquire(const Command& command, const Session& session, cons
   std::vector<std::string> words = {"internal-acquire", "--policy", policy};
   if (options.Has("platform")) words.push_back("--platform=" + options.String("platform"));
   if (options.Bool("quiet")) words.push_back("--quiet");
+  if (options.Has("signature-policy"))
+    words.push_back("--signature-policy=" + options.String("signature-policy"));
   words.insert(words.end(), {"--", typed});
   std::string id = TRY(RunHeavyProgram(command, words));
   // By the name that was typed where it means this image: the record then shows that name.
@@ -95,6 +98,7 @@ Result<RunRoot> OpenRunRoot(const Command& command, const Session& session, cons
                                         ", this host is " + host.str() + ": pull it with --platform " +
                                         host.str() + ", or give --platform " + root.image.platform.str() +
                                         " if this host can execute it");
+  TRY(CheckPolicyOfNow(command, root.image));
   root.config = TRY(ReadImageConfig(session.store, root.image.config));
   auto lower =
       std::make_shared<Lower>(TRY(OpenLayers(command, session.store, root.image.chain, root.image.diff_ids)));

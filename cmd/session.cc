@@ -68,7 +68,8 @@ Result<Settings> LoadSettings(const Command& command, Registries registries) {
 
 Result<Session> OpenSession(const Command& command, Registries registries) {
   Settings settings = TRY(LoadSettings(command, registries));
-  Store store = TRY(Store::Open({settings.storage_root, settings.storage_runroot, settings.durability}));
+  Store store = TRY(Store::Open(
+      {settings.storage_root, settings.storage_runroot, settings.durability, settings.verify == "open"}));
   return Session{std::move(settings), std::move(store)};
 }
 
@@ -110,8 +111,8 @@ int RunProgram(int argc, char** argv, Result<int> (*dispatch)(const Command& com
   return result;
 }
 
-Result<int> BecomeHeavyProgram(const Command& command) {
-  std::string program = TRY(FindSibling("wolffia-image"));
+Result<int> BecomeProgram(const Command& command, const std::string& name) {
+  std::string program = TRY(FindSibling(name));
   std::vector<char*> pointers{program.data()};
   for (const std::string& word : command.argv) pointers.push_back(const_cast<char*>(word.c_str()));
   pointers.push_back(nullptr);

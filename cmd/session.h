@@ -45,7 +45,10 @@ bool FlushOutput();
 // The main function of both programs: parses, answers --help and --version, and calls `dispatch` for a verb.
 int RunProgram(int argc, char** argv, Result<int> (*dispatch)(const Command& command));
 
-// Starts wolffia-image in place of this process, with the words as typed. Returns only on failure.
-Result<int> BecomeHeavyProgram(const Command& command);
+// Starts another program of ours in place of this process, with the words as typed. Returns only on failure.
+Result<int> BecomeProgram(const Command& command, const std::string& name);
+inline Result<int> BecomeHeavyProgram(const Command& command) {
+  return BecomeProgram(command, "wolffia-image");
+}
 
 }  // namespace wolffia

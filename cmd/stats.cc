@@ -1,4 +1,4 @@
-// wolffia stats. Without cgroups: the figures are sums over the processes that the container has now.
+// wolffia stats.
 #include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,9 +42,10 @@ int64_t HostMemory() {
   return sysinfo(&host) < 0 ? 0 : static_cast<int64_t>(uint64_t{host.totalram} * host.mem_unit);
 }
 
-Value RowOf(const Sample& sample, int64_t limit, bool no_trunc) {
+Value RowOf(const Sample& sample, int64_t host_memory, bool no_trunc) {
   const ContainerRecord& record = sample.status.record;
   const ContainerUsage& usage = sample.usage;
+  const int64_t limit = usage.memory_limit != 0 ? std::min(usage.memory_limit, host_memory) : host_memory;
   std::string cpu = Percent(sample.cpu), average = Percent(sample.average_cpu);
   std::string memory = Percent(MemoryShare(usage, limit));
   return {

@@ -2,6 +2,7 @@
 // them.
 #include "cmd/table/base_verbs.h"
 #include "cmd/table/copy_verbs.h"
+#include "cmd/table/doctor_verbs.h"
 #include "cmd/table/health_verbs.h"
 #include "cmd/table/lifecycle_verbs.h"
 #include "cmd/table/lists_verbs.h"
@@ -40,7 +41,7 @@ constexpr auto Concat(const std::array<Verb, N>&... areas) {
 
 constexpr auto kVerbs = Concat(table::kLifecycleVerbs, table::kTerminalVerbs, table::kLogsVerbs,
                                table::kListsVerbs, table::kVolumesVerbs, table::kNetworkVerbs, table::kCopyVerbs,
-                               table::kHealthVerbs, table::kServiceVerbs, table::kBaseVerbs);
+                               table::kHealthVerbs, table::kServiceVerbs, table::kDoctorVerbs, table::kBaseVerbs);
 
 bool HasAlias(std::string_view aliases, std::string_view name) {
   while (!aliases.empty()) {

@@ -14,6 +14,7 @@ Result<int> KillVerb(const Command& command);
 Result<int> RestartVerb(const Command& command);
 Result<int> PauseVerb(const Command& command);
 Result<int> UnpauseVerb(const Command& command);
+Result<int> UpdateVerb(const Command& command);
 Result<int> WaitVerb(const Command& command);
 Result<int> PsVerb(const Command& command);
 Result<int> RmVerb(const Command& command);
@@ -32,5 +33,7 @@ Result<int> LoadVerb(const Command& command);
 Result<int> SystemCheckVerb(const Command& command);
 Result<int> AcquireVerb(const Command& command);
 Result<int> IndexVerb(const Command& command);
+Result<int> VerifyImagesVerb(const Command& command);
+Result<int> VerifyImageVerb(const Command& command);
 
 }  // namespace wolffia

@@ -2,10 +2,13 @@
 
 #include <cerrno>
 
+#include "network/host_support.h"
+
 namespace wolffia {
 
 Result<> BridgeDriver::Prepare() {
-  constexpr int kTries = 5;  // a holder that has just been left by its last member may end meanwhile
+  TRY(CheckNetworkNamespaces());  // the holder could not tell why
+  constexpr int kTries = 5;       // a holder that has just been left by its last member may end meanwhile
   Result<> joined;
   for (int i = 0; i < kTries; i++) {
     holder_ = TRY(HolderClient::Connect(setup_.holder, parent_.get()));

@@ -14,8 +14,17 @@ ContainerNetwork::ContainerNetwork(const Context& context, ContainerNetworkSetup
     : context_(context), setup_(std::move(setup)) {}
 
 ContainerNetwork::~ContainerNetwork() {
+  End();
+}
+
+void ContainerNetwork::End() {
   if (loop_ != nullptr && forwarder_) loop_->Forget(forwarder_->control());
   if (loop_ != nullptr && bypass_) loop_->Forget(bypass_->control());
+  watches_.clear();
+  const bool later = driver_ && driver_->BeginEnd();
+  bypass_.reset();
+  forwarder_.reset();
+  if (!later) driver_.reset();
 }
 
 Result<std::unique_ptr<ContainerNetwork>> ContainerNetwork::Make(const Context& context,

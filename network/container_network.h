@@ -49,6 +49,10 @@ class ContainerNetwork {
   // User-defined networks: others than before, while it runs. On an error it has those that it had.
   Result<> Change(BridgeSetup bridge);
 
+  // The container has ended. On return nobody is watched any more and the host's ports are free; helpers that
+  // take their time are waited for by the destructor.
+  void End();
+
   const std::string& name() const { return setup_.container_name; }  // of the container
   NetworkState State() const;
   std::vector<std::string> NameServers() const { return driver_->NameServers(); }

@@ -45,6 +45,10 @@ class NetworkDriver {
   // Once more, after Lost() was true: Begin and Finish in a running container.
   virtual Result<> Repair(const NetworkTarget& target) = 0;
 
+  // The container has ended. True: the helpers have been told to end, hold nothing of the host's that anybody
+  // waits for, and may go on until the destructor waits for them. False: destroy the driver now.
+  virtual bool BeginEnd() { return false; }
+
   virtual std::vector<HelperProcess> Helpers() const = 0;
   virtual std::vector<InterfaceState> Interfaces() const = 0;
   // Name servers that the container asks, before those of the host; empty: the host's only.

@@ -14,7 +14,8 @@ struct Helper {
   Child process;
   Fd output;  // of its standard output and error
 
-  // What it said last, one line, for an error; empty if nothing.
+  // What it has said, for an error, and the last line of it; empty if nothing. Each word is given once.
+  std::string Words() const;
   std::string LastWords() const;
 };
 

@@ -52,11 +52,21 @@ Result<> HolderNetworks::OpenWayOut(bool v6) {
   UserModeOptions options;
   options.ipv6 = way_out_v6_ = v6 || way_out_v6_;
   way_out_ = std::make_unique<Slirp4netns>(options);  // the one before, without IPv6, ends
-  way_out_ready_ = false;
+  way_out_ready_ = way_out_failed_ = false;
   auto begun = way_out_->Prepare();
   if (begun) outside_->Run([&] { begun = way_out_->Begin(OwnTarget(bridges_)); });
   if (!begun) way_out_.reset();
   return begun;
+}
+
+// One that has failed, for another container or when it was replaced, is tried anew.
+Result<> HolderNetworks::AwaitWayOut() {
+  if (!way_out_ || way_out_ready_) return {};
+  if (way_out_failed_) return Repair();
+  Result<> ready = way_out_->Finish();
+  way_out_ready_ = ready.has_value();
+  way_out_failed_ = !way_out_ready_;
+  return ready;
 }
 
 std::vector<HelperProcess> HolderNetworks::Helpers() const {
@@ -67,9 +77,9 @@ Result<> HolderNetworks::Repair() {
   if (!way_out_) return {};
   Result<> repaired;
   outside_->Run([&] { repaired = way_out_->Repair(OwnTarget(bridges_)); });
-  TRY(std::move(repaired));
-  way_out_ready_ = true;
-  return {};
+  way_out_ready_ = repaired.has_value();
+  way_out_failed_ = !way_out_ready_;
+  return repaired;
 }
 
 Result<HolderNetworks::Network*> HolderNetworks::Open(const NetworkRecord& record) {
@@ -172,10 +182,7 @@ Result<> HolderNetworks::Join(Member& member, const JoinRequest& request) {
 }
 
 Result<> HolderNetworks::Attach(Member& member, int net_namespace) {
-  if (way_out_ && !way_out_ready_) {
-    TRY(way_out_->Finish());
-    way_out_ready_ = true;
-  }
+  TRY(AwaitWayOut());
   for (MemberInterface& interface : member.interfaces) {
     if (interface.attached) continue;
     TRY_WITH(bridges_.Attach({interface.near, interface.inside, net_namespace, interface.metric}),

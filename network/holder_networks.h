@@ -48,13 +48,14 @@ class HolderNetworks {
   void TakeReserved(Network& network) const;
   void Close(const std::string& name);
   Result<> OpenWayOut(bool v6);
+  Result<> AwaitWayOut();
 
   Bridges bridges_;
   OutsideThread* outside_;
   std::map<std::string, Network> networks_;
   std::map<std::string, JoinRequest> reserved_;  // by the container's id
   std::unique_ptr<Slirp4netns> way_out_;
-  bool way_out_v6_ = false, way_out_ready_ = false;
+  bool way_out_v6_ = false, way_out_ready_ = false, way_out_failed_ = false;
   uint64_t last_near_ = 0;
 };
 

@@ -116,7 +116,7 @@ std::optional<std::string> MakeResolvConf(const HostFilesRequest& request) {
   const NetworkConfig& network = request.network;
   const bool host = network.mode == "host";
   const bool asked = !network.dns.empty() || !network.dns_search.empty() || !network.dns_options.empty();
-  if (!asked && !host && !HasDriver(network)) return std::nullopt;
+  if (!asked && !host && !HasDriver(network) && NamespacePath(network).empty()) return std::nullopt;
   std::string text = TextOf(request.host_root + "/etc/resolv.conf");
   if (host && !asked) return text;
   if (!host)

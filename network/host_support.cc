@@ -12,17 +12,6 @@ namespace {
 
 constexpr const char* kOtherwise = ", or choose another network with --network (host and none need nothing)";
 
-Result<> CheckNamespaces() {
-  const std::string limit = ReadFile("/proc/sys/user/max_net_namespaces", 64).value_or("");
-  if (limit != "0\n") return {};
-  return Fail(
-      Code::kUnsupported,
-      std::string(
-          "network namespaces are switched off (user.max_net_namespaces is 0): an administrator can "
-          "allow them with \"sysctl user.max_net_namespaces=28633\"; without them a container can only "
-          "have the host's network (--network host)"));
-}
-
 Result<> CheckTun() {
   if (access("/dev/net/tun", R_OK | W_OK) == 0) return {};
   const int failed = errno;
@@ -44,8 +33,19 @@ Result<> CheckTun() {
 
 }  // namespace
 
+Result<> CheckNetworkNamespaces() {
+  const std::string limit = ReadFile("/proc/sys/user/max_net_namespaces", 64).value_or("");
+  if (limit != "0\n") return {};
+  return Fail(
+      Code::kUnsupported,
+      std::string(
+          "network namespaces are switched off (user.max_net_namespaces is 0): an administrator can "
+          "allow them with \"sysctl user.max_net_namespaces=28633\"; without them a container can only "
+          "have the host's network (--network host)"));
+}
+
 Result<> CheckNetworkSupport(const std::string& mode) {
-  TRY(CheckNamespaces());
+  TRY(CheckNetworkNamespaces());
   const bool pasta = mode == "pasta";
   if (!FindProgram(pasta ? "pasta" : "slirp4netns"))
     return Fail(Code::kUnsupported, std::string(pasta ? "pasta" : "slirp4netns") +

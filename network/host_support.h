@@ -9,5 +9,7 @@ namespace wolffia {
 
 // For a mode with a driver ("slirp4netns", "pasta", "bridge"). kUnsupported: what is missing, and the remedy.
 Result<> CheckNetworkSupport(const std::string& mode);
+// Only whether the kernel gives network namespaces at all: part of the above.
+Result<> CheckNetworkNamespaces();
 
 }  // namespace wolffia

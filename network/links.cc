@@ -37,6 +37,10 @@ Result<Links> Links::Open() {
   return Links(TRY(NetlinkSocket::Open(NETLINK_ROUTE)));
 }
 
+Result<Links> Links::Adopt(Fd socket) {
+  return Links(TRY(NetlinkSocket::Adopt(std::move(socket))));
+}
+
 Result<Links> Links::OpenIn(int net_namespace, int own) {
   if (setns(net_namespace, CLONE_NEWNET) < 0) return FailErrno("enter the container's network namespace");
   auto links = Open();

@@ -22,6 +22,8 @@ class Links {
   // Of the namespace `net_namespace`, for which the caller (one thread) needs CAP_SYS_ADMIN; `own` is where
   // it is, and where it is again afterwards.
   static Result<Links> OpenIn(int net_namespace, int own);
+  // Of the namespace of a netlink socket (namespace_socket.h).
+  static Result<Links> Adopt(Fd socket);
 
   Result<int> IndexOf(const std::string& name);  // kNotFound: os_errno ENODEV
   Result<> AddBridge(const std::string& name, const MacAddress& mac, int mtu);

@@ -115,6 +115,9 @@ Result<> ReadNetworkModes(const std::vector<std::string>& texts, const std::vect
     const bool joins = mode == "container" || mode == "ns";
     if (joins && rest.empty())
       return Fail(Code::kInvalid, "--network " + text + ": " + (mode == "ns" ? "ns:PATH" : "container:NAME"));
+    if (mode == "ns" && !rest.starts_with('/'))
+      return Fail(Code::kInvalid,
+                  "--network " + text + ": the path of a network namespace starts with a slash");
     const bool own = joins || mode == "none" || mode == "host" || mode == "slirp4netns" || mode == "pasta";
     if (!config.mode.empty() && (own || config.mode != "bridge"))
       return Fail(Code::kInvalid, "cannot set multiple networks without bridge network mode, selected mode " +

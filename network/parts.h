@@ -77,6 +77,12 @@ constexpr std::string_view ProtocolName(Protocol protocol) {
   return protocol == Protocol::kTcp ? "tcp" : protocol == Protocol::kUdp ? "udp" : "sctp";
 }
 
+// PATH of ns:PATH; empty for every other mode.
+inline std::string_view NamespacePath(const NetworkConfig& config) {
+  constexpr std::string_view kMode = "ns:";
+  return config.mode.starts_with(kMode) ? std::string_view(config.mode).substr(kMode.size()) : "";
+}
+
 // True if the container gets a network namespace of its own with a way out of it.
 inline bool HasDriver(const NetworkConfig& config) {
   return config.mode == "slirp4netns" || config.mode == "pasta" || config.mode == "bridge";

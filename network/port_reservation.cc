@@ -103,6 +103,17 @@ bool NoIpv6(const Error& error) {
          error.os_errno == EPROTONOSUPPORT;
 }
 
+Place PlaceOf(const ReservedPort& port) {
+  ForwardAddress address;
+  socklen_t size = sizeof address;
+  char text[INET6_ADDRSTRLEN] = "";
+  if (getsockname(port.socket.get(), &address.any, &size) == 0) {
+    const void* ip = port.ipv6 ? static_cast<const void*>(&address.v6.sin6_addr) : &address.v4.sin_addr;
+    (void)inet_ntop(address.any.sa_family, ip, text, sizeof text);
+  }
+  return {port.udp ? Protocol::kUdp : Protocol::kTcp, text, port.host_port};
+}
+
 // One port, on all the addresses that it is wanted on.
 Result<> Reserve(const PortMapping& mapping, int index, bool shared, std::vector<ReservedPort>& ports) {
   const auto host_port = static_cast<uint16_t>(mapping.host_port + index);
@@ -177,8 +188,10 @@ Result<> PortReservation::Listen() {
   for (const ReservedPort& port : ports_) {
     if (port.udp) continue;
     TRY(SetOption(port.socket.get(), SOL_SOCKET, SO_REUSEADDR, 1));
-    if (listen(port.socket.get(), kBacklog) < 0)
-      return FailErrno("rootlessport listen on port " + std::to_string(port.host_port));
+    // Two that are bound in the same moment both are; only one of them listens.
+    if (listen(port.socket.get(), kBacklog) == 0) continue;
+    const int error = errno;
+    return BindError(PlaceOf(port), error);
   }
   return {};
 }

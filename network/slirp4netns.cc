@@ -1,9 +1,14 @@
 #include "network/slirp4netns.h"
 
 #include <fcntl.h>
+#include <linux/netlink.h>
+#include <signal.h>
+#include <sys/socket.h>
 
 #include "network/host_support.h"
 #include "network/ip_address.h"
+#include "network/links.h"
+#include "network/namespace_socket.h"
 
 namespace wolffia {
 namespace {
@@ -14,6 +19,10 @@ constexpr std::string_view kDefaultCidr = "10.0.2.0/24";
 
 // Its addresses in its network (slirp4netns(1)).
 constexpr uint64_t kGateway = 2, kNameServer = 3, kContainer = 100;
+// IPv6, as libslirp has it, whatever the IPv4 network is.
+constexpr const char *kGateway6 = "fd00::2", *kContainer6 = "fd00::100";
+constexpr int kPrefix6 = 64;
+constexpr uint32_t kMetric6 = 2048;  // after the route that its router advertisements bring
 
 }  // namespace
 
@@ -26,6 +35,11 @@ Result<> Slirp4netns::Prepare() {
                 .ip = FormatIp(Plus(prefix->address, kContainer)),
                 .gateway = FormatIp(Plus(prefix->address, kGateway))};
   interface_.prefix = prefix->bits;
+  if (options_.ipv6) {
+    interface_.ip6 = kContainer6;
+    interface_.gateway6 = kGateway6;
+    interface_.prefix6 = kPrefix6;
+  }
   name_server_ = FormatIp(Plus(prefix->address, kNameServer));
   TRY(CheckNetworkSupport("slirp4netns"));
   return ports_.Prepare();
@@ -63,6 +77,7 @@ Result<> Slirp4netns::Begin(const NetworkTarget& target) {
     place = TRY(ports_.MakePlace());
     request.donations.push_back({place.get(), kPortsFd});
   }
+  target_ = target;
   helper_ = TRY(StartHelper(std::move(request), "slirp4netns"));
   ready_ = std::move(ready.read);
   exit_ = std::move(exit.write);
@@ -72,13 +87,34 @@ Result<> Slirp4netns::Begin(const NetworkTarget& target) {
 Result<> Slirp4netns::Finish() {
   TRY(AwaitHelper(helper_, ready_.get(), kDeadlineMs));
   ready_.Reset();
+  if (!interface_.ip6.empty() && !AddIpv6()) {  // the container has it switched off
+    interface_.ip6 = interface_.gateway6 = "";
+    interface_.prefix6 = 0;
+  }
   return ports_.Publish(interface_.ip);
+}
+
+// The kernel makes itself an address from the router's advertisement, but after seconds, and nobody knows
+// which.
+Result<> Slirp4netns::AddIpv6() {
+  Fd inside = TRY(SocketInside(target_, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE));
+  Links links = TRY(Links::Adopt(std::move(inside)));
+  const int index = TRY(links.IndexOf(interface_.interface));
+  TRY(links.AddAddress(index, *ParseIp(interface_.ip6), interface_.prefix6));
+  return links.AddDefaultRoute(index, *ParseIp(interface_.gateway6), kMetric6);
 }
 
 Result<> Slirp4netns::Repair(const NetworkTarget& target) {
   helper_ = {};
   TRY(Begin(target));
   return Finish();
+}
+
+// The kernel takes its tap device apart before it lets it go: some 20 ms.
+bool Slirp4netns::BeginEnd() {
+  exit_.Reset();
+  (void)helper_.process.Signal(SIGKILL);
+  return ports_.empty();
 }
 
 std::vector<HelperProcess> Slirp4netns::Helpers() const {

@@ -20,17 +20,20 @@ class Slirp4netns : public NetworkDriver {
   Result<> Begin(const NetworkTarget& target) override;
   Result<> Finish() override;
   Result<> Repair(const NetworkTarget& target) override;
+  bool BeginEnd() override;
   std::vector<HelperProcess> Helpers() const override;
   std::vector<InterfaceState> Interfaces() const override { return {interface_}; }
   std::vector<std::string> NameServers() const override { return {name_server_}; }
 
  private:
   std::vector<std::string> Arguments(bool root_mapped) const;
+  Result<> AddIpv6();
 
   UserModeOptions options_;
   SlirpPorts ports_;
   InterfaceState interface_;
   std::string name_server_;
+  NetworkTarget target_;
   Helper helper_;
   Fd ready_, exit_;
 };

@@ -53,8 +53,8 @@ Result<> RenameContainer(const Store& store, const std::string& id, const std::s
   return {};
 }
 
-Result<> ChangeContainerNetwork(const Store& store, const std::string& id,
-                                const std::function<Result<>(NetworkConfig&)>& change) {
+Result<> ChangeContainer(const Store& store, const std::string& id,
+                         const std::function<Result<>(ContainerRecord&)>& change) {
   const std::string directory = "containers/" + id;
   auto or_gone = [&](Error error) {
     return std::unexpected(ContainerStore(store).OrGone(id, std::move(error)));
@@ -63,9 +63,15 @@ Result<> ChangeContainerNetwork(const Store& store, const std::string& id,
   if (!lock) return or_gone(std::move(lock.error()));
   auto record = ReadContainer(store, directory);
   if (!record) return or_gone(std::move(record.error()));
-  TRY(change(record->network_config));
+  TRY(change(*record));
   auto written = WriteRecord(store, directory, *record);
   return written ? written : Result<>(or_gone(std::move(written.error())));
+}
+
+Result<> ChangeContainerNetwork(const Store& store, const std::string& id,
+                                const std::function<Result<>(NetworkConfig&)>& change) {
+  return ChangeContainer(store, id,
+                         [&](ContainerRecord& record) { return change(record.network_config); });
 }
 
 }  // namespace wolffia

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "network/parts.h"
-#include "storage/store.h"
+#include "storage/container_store.h"
 
 namespace wolffia {
 
@@ -14,7 +14,10 @@ namespace wolffia {
 // that the container is gone. After a crash in the middle the container has exactly one of the two names.
 Result<> RenameContainer(const Store& store, const std::string& id, const std::string& new_name);
 
-// Whatever its state. Nothing is written if `change` fails. kNotFound: the container is gone.
+// Whatever its state. Nothing is written if `change` fails. kNotFound: the container is gone. Not its name or id.
+Result<> ChangeContainer(const Store& store, const std::string& id,
+                         const std::function<Result<>(ContainerRecord&)>& change);
+// The same of its networks.
 Result<> ChangeContainerNetwork(const Store& store, const std::string& id,
                                 const std::function<Result<>(NetworkConfig&)>& change);
 

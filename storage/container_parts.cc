@@ -28,6 +28,11 @@ class Writer {
   void operator()(const char* name, const std::vector<HealthResult>& value) {
     json_[name] = PartsToJson(value);
   }
+  // Most containers have none of them.
+  void operator()(const char* name, const std::vector<DeviceLimit>& value) {
+    if (!value.empty()) json_[name] = PartsToJson(value);
+  }
+  void operator()(const char* name, const ResourceLimits& value);
   Json Take() { return std::move(json_); }
 
  private:
@@ -61,6 +66,13 @@ class Reader {
   void operator()(const char* name, std::vector<HealthResult>& value) {
     Keep(PartsMember<HealthResult>(json_, name, where_), value);
   }
+  void operator()(const char* name, std::vector<DeviceLimit>& value) {
+    Keep(PartsMember<DeviceLimit>(json_, name, where_), value);
+  }
+  void operator()(const char* name, std::map<std::string, std::string>& value) {
+    Keep(StringMapMember(json_, name, where_), value);
+  }
+  void operator()(const char* name, ResourceLimits& value);
   Result<> Take() { return std::move(result_); }
 
  private:
@@ -138,6 +150,42 @@ void Fields(auto& field, auto& part, const SecretUse*) {
   field("mode", part.mode, 07777);
 }
 
+void Fields(auto& field, auto& part, const DeviceLimit*) {
+  field("path", part.path);
+  field("major", part.major);
+  field("minor", part.minor);
+  field("value", part.value);
+}
+
+void Fields(auto& field, auto& part, const ResourceLimits*) {
+  field("memory", part.memory);
+  field("memory_swap", part.memory_swap);
+  field("memory_reservation", part.memory_reservation);
+  field("memory_high", part.memory_high);
+  field("cpu_shares", part.cpu_shares);
+  field("cpu_period", part.cpu_period);
+  field("cpu_quota", part.cpu_quota);
+  field("cpuset_cpus", part.cpuset_cpus);
+  field("cpuset_mems", part.cpuset_mems);
+  field("pids", part.pids);
+  field("pids_by_default", part.pids_by_default);
+  field("blkio_weight", part.blkio_weight);
+  field("blkio_weight_device", part.blkio_weight_device);
+  field("read_bps", part.read_bps);
+  field("write_bps", part.write_bps);
+  field("read_iops", part.read_iops);
+  field("write_iops", part.write_iops);
+  field("conf", part.conf);
+}
+
+void Fields(auto& field, auto& part, const CgroupConfig*) {
+  field("mode", part.mode);
+  field("parent", part.parent);
+  field("host_namespace", part.host_namespace);
+  field("move_own", part.move_own);
+  field("limits", part.limits);
+}
+
 template <typename Part>
 Json PartToJson(const Part& part) {
   Writer writer;
@@ -181,6 +229,24 @@ Result<std::optional<Part>> PartMember(const Json& object, const char* name, std
   return std::optional<Part>(TRY(ParsePart<Part>(*json, Inside(where, name))));
 }
 
+// What is zero is left out: most containers ask for little.
+Json WithoutZeros(Json json) {
+  std::erase_if(json.get_ref<Json::object_t&>(), [](const auto& member) {
+    const Json& value = member.second;
+    return value == "" || value == 0 || value == false || value.empty();
+  });
+  return json;
+}
+
+void Writer::operator()(const char* name, const ResourceLimits& value) {
+  json_[name] = WithoutZeros(PartToJson(value));
+}
+void Reader::operator()(const char* name, ResourceLimits& value) {
+  std::optional<ResourceLimits> limits;
+  Keep(PartMember<ResourceLimits>(json_, name, where_), limits);
+  if (limits) value = *std::move(limits);
+}
+
 }  // namespace
 
 Result<int> AnyIntMember(const Json& object, const char* name, std::string_view where) {
@@ -215,6 +281,9 @@ Json ToJson(const std::vector<ImageUse>& images) {
 Json ToJson(const std::vector<SecretUse>& secrets) {
   return PartsToJson(secrets);
 }
+Json ToJson(const CgroupConfig& config) {
+  return WithoutZeros(PartToJson(config));
+}
 
 Result<LogConfig> LogMember(const Json& object, const char* name, std::string_view where) {
   return TRY(PartMember<LogConfig>(object, name, where)).value_or(LogConfig());
@@ -235,6 +304,9 @@ Result<std::vector<ImageUse>> ImagesMember(const Json& object, const char* name,
 }
 Result<std::vector<SecretUse>> SecretsMember(const Json& object, const char* name, std::string_view where) {
   return PartsMember<SecretUse>(object, name, where);
+}
+Result<CgroupConfig> CgroupMember(const Json& object, const char* name, std::string_view where) {
+  return TRY(PartMember<CgroupConfig>(object, name, where)).value_or(CgroupConfig());
 }
 
 }  // namespace wolffia

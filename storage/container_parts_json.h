@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "engine/cgroup/resource_limits.h"
 #include "engine/oci/json.h"
 #include "storage/container_parts.h"
 
@@ -17,6 +18,7 @@ Json ToJson(const HealthState& state);
 Json ToJson(const std::vector<VolumeUse>& volumes);
 Json ToJson(const std::vector<ImageUse>& images);
 Json ToJson(const std::vector<SecretUse>& secrets);
+Json ToJson(const CgroupConfig& config);
 
 // Defaults, or nothing, where the member is missing.
 Result<LogConfig> LogMember(const Json& object, const char* name, std::string_view where);
@@ -27,5 +29,6 @@ Result<std::optional<HealthState>> HealthStateMember(const Json& object, const c
 Result<std::vector<VolumeUse>> VolumesMember(const Json& object, const char* name, std::string_view where);
 Result<std::vector<ImageUse>> ImagesMember(const Json& object, const char* name, std::string_view where);
 Result<std::vector<SecretUse>> SecretsMember(const Json& object, const char* name, std::string_view where);
+Result<CgroupConfig> CgroupMember(const Json& object, const char* name, std::string_view where);
 
 }  // namespace wolffia

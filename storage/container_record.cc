@@ -36,6 +36,7 @@ Result<> ReadLifecycle(const Json& document, std::string_view where, ContainerRe
   r.images = TRY(ImagesMember(document, "images", where));
   r.secrets = TRY(SecretsMember(document, "secrets", where));
   r.network_config = TRY(NetworkConfigMember(document, "network_config", r.network, where));
+  r.cgroup = TRY(CgroupMember(document, "cgroup", where));
   return {};
 }
 
@@ -106,7 +107,8 @@ std::string SerializeContainer(const ContainerRecord& r) {
                  {"mounts", r.mounts},
                  {"id_file", r.id_file},
                  {"no_passwd", !r.passwd},
-                 {"network_config", ToJson(r.network_config)}};
+                 {"network_config", ToJson(r.network_config)},
+                 {"cgroup", ToJson(r.cgroup)}};
   if (r.health) record["health"] = ToJson(*r.health);
   return DumpNonEmpty(std::move(record));
 }
@@ -151,7 +153,8 @@ std::string SerializeStarted(const StartedRecord& r) {
                        {"started_ns", r.started_ns},
                        {"monitor_ticks", r.monitor_ticks},
                        {"boot_id", r.boot_id},
-                       {"restarts", r.restarts}});
+                       {"restarts", r.restarts},
+                       {"cgroup", r.cgroup}});
 }
 
 Result<StartedRecord> ParseStarted(std::string_view json, std::string_view where) {
@@ -163,6 +166,7 @@ Result<StartedRecord> ParseStarted(std::string_view json, std::string_view where
   r.monitor_ticks = TRY(IntMember(document, "monitor_ticks", where));
   r.boot_id = TRY(StringMember(document, "boot_id", where));
   r.restarts = TRY(SmallIntMember(document, "restarts", where));
+  r.cgroup = TRY(StringMember(document, "cgroup", where));
   return r;
 }
 

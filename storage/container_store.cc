@@ -298,7 +298,8 @@ Result<std::multimap<std::string, std::string>> ContainerStore::Sharers() const 
     auto record = ReadContainer(store_, PathOf(id));
     if (!record) continue;
     std::set<std::string> others;
-    for (const std::string* mode : {&record->pid_mode, &record->ipc_mode, &record->uts_mode})
+    for (const std::string* mode :
+         {&record->pid_mode, &record->ipc_mode, &record->uts_mode, &record->network_config.mode})
       if (mode->starts_with(kContainer)) others.insert(mode->substr(kContainer.size()));
     for (const std::string& other : others) sharers.emplace(other, id);
   }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/base/lock.h"
+#include "engine/cgroup/resource_limits.h"
 #include "engine/oci/runtime_spec.h"
 #include "network/parts.h"
 #include "storage/container_parts.h"
@@ -65,6 +66,7 @@ struct ContainerRecord {  // config.json; changed by container_edit.h only
   std::vector<std::string> mounts;           // where the user's mounts and volumes are, inside
   std::string id_file;                       // --cidfile, as typed
   bool passwd = true;                        // a user without an entry got one
+  CgroupConfig cgroup;
 };
 
 struct StartedRecord {           // started.json, by the monitor
@@ -73,6 +75,7 @@ struct StartedRecord {           // started.json, by the monitor
   int64_t monitor_ticks = 0;  // start time of the monitor, field 22 of /proc/PID/stat
   std::string boot_id;
   int restarts = 0;
+  std::string cgroup;  // directory of its payload's cgroup; empty: it has none
 };
 
 struct ExitRecord {   // exit.json, by the monitor

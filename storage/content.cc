@@ -12,8 +12,6 @@ constexpr std::string_view kAside = ".aside";
 
 constexpr size_t kOwnSize = 16 + kAside.size() + 1;  // ".<16 hex>.aside"
 
-constexpr int kAttempts = 4;
-
 // The path that was set aside as `aside_name`: blobs have no suffix, indexes end in .idx.
 std::string HomeOf(const std::string& aside_name) {
   std::string name = aside_name.substr(0, aside_name.size() - kOwnSize);
@@ -50,15 +48,13 @@ Result<> RestoreAside(const Store& store) {
 bool ContentExists(const Store& store, const std::string& path) {
   // Between the two looks it may have come back and have been set aside again, by another collection each
   // time.
-  for (int attempt = 0; attempt < kAttempts; ++attempt)
+  for (int attempt = 0; attempt < kContentAttempts; ++attempt)
     if (ExistsAt(store.root(), path) || BringBack(store, path)) return true;
   return false;
 }
 
 Result<Fd> OpenContent(const Store& store, const std::string& path) {
-  auto fd = OpenAt(store.root(), path, O_RDONLY | O_NOFOLLOW);
-  if (fd || fd.error().os_errno != ENOENT || !ContentExists(store, path)) return fd;
-  return OpenAt(store.root(), path, O_RDONLY | O_NOFOLLOW);
+  return WithContent(store, path, [&] { return OpenAt(store.root(), path, O_RDONLY | O_NOFOLLOW); });
 }
 
 Result<> PublishFile(const Store& store, int staging_dirfd, const std::string& name,

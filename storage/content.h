@@ -15,6 +15,7 @@
 // the next collection puts it back first.
 #pragma once
 
+#include <cerrno>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,20 @@ namespace wolffia {
 bool ContentExists(const Store& store, const std::string& path);
 // Opens it for reading, bringing it back if it was set aside.
 Result<Fd> OpenContent(const Store& store, const std::string& path);
+
+inline constexpr int kContentAttempts = 4;
+// What `open` (-> Result<T>) returns. ENOENT: again, as long as the content can be brought back: another
+// collection may set aside in the same moment what was there at the last look.
+template <typename Open>
+auto WithContent(const Store& store, const std::string& path, Open open) {
+  auto opened = open();
+  for (int attempt = 1; attempt < kContentAttempts && !opened && opened.error().os_errno == ENOENT;
+       ++attempt) {
+    if (!ContentExists(store, path)) break;
+    opened = open();
+  }
+  return opened;
+}
 
 // Where a collection sets `path` aside; `collection`: 16 hexadecimal digits of its own.
 std::string AsidePath(const std::string& path, const std::string& collection);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,12 +23,23 @@ struct Finding {
   std::string path;  // relative to the store's root
   std::string
       problem;  // "digest mismatch: ..", "orphan", "missing layer of image X", "malformed record", ...
-  bool damage = false;  // false: harmless (an orphan)
+  bool damage = false;    // false: harmless (an orphan)
+  bool repaired = false;  // by this check
 };
+
+struct StoreRepair {
+  // Asked once for all blobs that are damaged or missing: puts back what it can (BlobStore::Adopt). An error
+  // ends the check.
+  std::function<Result<>(const std::set<Digest>& broken)> refetch;
+  // Also removes damaged blobs that did not come back. They then count as missing, so that a pull or load
+  // brings them; without, what reads them goes on with what is left of them.
+  bool discard = false;
+};
+
 // Verifies every digest (reads all), every record, every index against its tar, and lists orphans. Changes
-// nothing, unless `repair`: then damaged indexes are made again, and orphans and damaged blobs are removed.
-// In library wolffia_layer_writer (hashing).
-Result<std::vector<Finding>> CheckStore(const Store& store, bool repair,
+// nothing, unless there is a `repair`: then what is broken is fetched again, damaged indexes are made again,
+// and orphans are removed. In library wolffia_layer_writer (hashing).
+Result<std::vector<Finding>> CheckStore(const Store& store, const StoreRepair* repair,
                                         const std::function<void(const std::string& path)>& progress);
 
 }  // namespace wolffia

@@ -7,7 +7,7 @@
 namespace wolffia {
 
 Result<ImageRecord> CommitImage(const Store& store, const Staging& staging, const ImageConfig& config,
-                                const std::string& name, int64_t now_ns) {
+                                const std::string& name, int64_t now_ns, const ImageVerdict& verdict) {
   BlobStore blobs(store);
   const std::string config_text = SerializeImageConfig(config);
   ImageRecord record{.name = name,
@@ -15,7 +15,8 @@ Result<ImageRecord> CommitImage(const Store& store, const Staging& staging, cons
                      .diff_ids = config.diff_ids,
                      .created_ns = ParseTime(config.created).value_or(now_ns),
                      .pulled_ns = now_ns,
-                     .platform = config.platform};
+                     .platform = config.platform,
+                     .verdict = verdict};
   Manifest manifest{.media_type = "application/vnd.oci.image.manifest.v1+json"};
   manifest.config = {.media_type = "application/vnd.oci.image.config.v1+json",
                      .digest = record.config,

@@ -11,8 +11,9 @@
 
 namespace wolffia {
 
-// `config.diff_ids`: lowest first, pinned by `staging`. `name` in full; empty: a nameless image.
+// `config.diff_ids`: lowest first, pinned by `staging`. `name` in full; empty: a nameless image. `verdict`:
+// of what came from elsewhere.
 Result<ImageRecord> CommitImage(const Store& store, const Staging& staging, const ImageConfig& config,
-                                const std::string& name, int64_t now_ns);
+                                const std::string& name, int64_t now_ns, const ImageVerdict& verdict = {});
 
 }  // namespace wolffia

@@ -13,6 +13,27 @@ bool IsPlain(char c, bool first) {
   return !first && (c == '.' || c == '-' || c == '_' || c == ':' || c == '@');
 }
 
+Json ToJson(const ImageVerdict& v) {
+  return {{"source", v.source},
+          {"rules", v.rules},
+          {"keys", v.keys},
+          {"signatures", DigestText(v.signatures)},
+          {"checked_ns", v.checked_ns}};
+}
+
+// Missing in the records of images that were made on this host.
+Result<ImageVerdict> VerdictMember(const Json& document, const std::string& where) {
+  ImageVerdict v;
+  const Json* object = TRY(ObjectMember(document, "verdict", where));
+  if (object == nullptr) return v;
+  v.source = TRY(StringMember(*object, "source", where + ".verdict"));
+  v.rules = TRY(StringsMember(*object, "rules", where + ".verdict"));
+  v.keys = TRY(StringsMember(*object, "keys", where + ".verdict"));
+  v.signatures = TRY(DigestMember(*object, "signatures", where + ".verdict"));
+  v.checked_ns = TRY(IntMember(*object, "checked_ns", where + ".verdict"));
+  return v;
+}
+
 }  // namespace
 
 Result<std::string> ImageFileName(std::string_view image_name) {
@@ -41,16 +62,18 @@ std::string NamelessFileName(const Digest& config) {
 }
 
 std::string SerializeImage(const ImageRecord& r) {
-  return DumpRecord({{"name", r.name},
-                     {"manifest", DigestText(r.manifest)},
-                     {"index", DigestText(r.index)},
-                     {"config", DigestText(r.config)},
-                     {"chain", DigestText(r.chain)},
-                     {"diff_ids", ToJson(r.diff_ids)},
-                     {"size", r.size},
-                     {"created_ns", r.created_ns},
-                     {"pulled_ns", r.pulled_ns},
-                     {"platform", ToJson(r.platform)}});
+  Json record = {{"name", r.name},
+                 {"manifest", DigestText(r.manifest)},
+                 {"index", DigestText(r.index)},
+                 {"config", DigestText(r.config)},
+                 {"chain", DigestText(r.chain)},
+                 {"diff_ids", ToJson(r.diff_ids)},
+                 {"size", r.size},
+                 {"created_ns", r.created_ns},
+                 {"pulled_ns", r.pulled_ns},
+                 {"platform", ToJson(r.platform)}};
+  if (!r.verdict.source.empty()) record["verdict"] = ToJson(r.verdict);
+  return DumpRecord(record);
 }
 
 Result<ImageRecord> ParseImage(std::string_view json, std::string_view where) {
@@ -66,6 +89,7 @@ Result<ImageRecord> ParseImage(std::string_view json, std::string_view where) {
   r.created_ns = TRY(IntMember(document, "created_ns", where));
   r.pulled_ns = TRY(IntMember(document, "pulled_ns", where));
   r.platform = TRY(PlatformMember(document, "platform", where));
+  r.verdict = TRY(VerdictMember(document, std::string(where)));
   if (r.config.empty()) return Fail(Code::kInvalid, std::string(where) + ": it names no image configuration");
   if (r.chain.empty() != r.diff_ids.empty())
     return Fail(Code::kInvalid, std::string(where) + ": its chain does not fit its layers");

@@ -170,10 +170,10 @@ Result<> ImageStore::RemoveName(const ImageRecord& record, bool keep_nameless) c
 Result<Lower> ImageStore::OpenLower(const Digest& chain, const std::vector<Digest>& diff_ids,
                                     IndexCheck check) const {
   const std::string path = Store::ChainIndexPath(chain);
-  const bool exists = ContentExists(store_, path);
-  auto index = LowerIndex::Open(store_.root(), path, check);
+  if (store_.verify_reads() && check == IndexCheck::kBounds) check = IndexCheck::kSealed;
+  auto index = WithContent(store_, path, [&] { return LowerIndex::Open(store_.root(), path, check); });
   // A damaged index is as good as none: it is derived, and is made again.
-  if (!index && (!exists || index.error().code == Code::kCorrupt || index.error().os_errno == ENOENT))
+  if (!index && (index.error().code == Code::kCorrupt || index.error().os_errno == ENOENT))
     return Fail(Code::kNotFound, "the index of the image's file system has to be made first", ENOENT);
   if (!index) return std::unexpected(index.error());
   if (index->header().layer_count != diff_ids.size())
@@ -186,7 +186,9 @@ Result<Lower> ImageStore::OpenLower(const Digest& chain, const std::vector<Diges
                   "layer " + diff_id.str() + " is missing from the store; pull the image again");
     tars.push_back(TRY(std::move(tar)));
   }
-  return Lower(std::move(*index), std::move(tars));
+  Lower lower(std::move(*index), std::move(tars));
+  if (store_.verify_reads()) lower.VerifyReads();
+  return lower;
 }
 
 }  // namespace wolffia

@@ -12,6 +12,16 @@
 
 namespace wolffia {
 
+// What the signature policy said when the image got its name (engine/signature/).
+struct ImageVerdict {
+  std::string source;  // where it came from: "docker://NAME", "oci-archive:/path"; empty: made on this host
+  std::vector<std::string> rules;  // that it satisfied, one a policy file; none: there was no policy
+  std::vector<std::string> keys;   // whose signatures were good: "sigstore SHA256:..", "gpg FINGERPRINT"
+  Digest signatures;       // blob: all that were found, to verify them again; empty: none were asked for
+  int64_t checked_ns = 0;  // 0: for one command only (--signature-policy)
+  bool operator==(const ImageVerdict&) const = default;
+};
+
 struct ImageRecord {
   std::string name;              // "docker.io/library/debian:12"; empty for a nameless image
   Digest manifest;               // as pulled: what name@digest means
@@ -23,6 +33,7 @@ struct ImageRecord {
   int64_t created_ns = 0;        // of the image's configuration
   int64_t pulled_ns = 0;
   Platform platform;
+  ImageVerdict verdict;
 };
 
 class ImageStore {
@@ -43,7 +54,8 @@ class ImageStore {
 
   // Everything of the image that can be read: maps the chain's index and opens the tars. kNotFound (with
   // os_errno ENOENT) if the index has to be made first (wolffia-image).
-  // `check`: kBounds for whoever opens it just after somebody else has checked it in full.
+  // `check`: kBounds for whoever opens it just after somebody else has checked it in full. Where the store
+  // verifies reads, so does what is opened, and kBounds means kSealed.
   Result<Lower> OpenLower(const Digest& chain, const std::vector<Digest>& diff_ids,
                           IndexCheck check = IndexCheck::kFull) const;
 

@@ -23,10 +23,10 @@ Result<std::string> IndexOfTar(const Store& store, const Digest& diff_id) {
 }
 
 Result<LowerIndex> OpenIndex(const Store& store, const std::string& path, bool is_chain, size_t layer_count) {
-  if (!ContentExists(store, path)) return Fail(Code::kNotFound, path + " does not exist", ENOENT);
-  LowerIndex index = TRY(LowerIndex::Open(store.root(), path));
+  LowerIndex index = TRY(WithContent(store, path, [&] { return LowerIndex::Open(store.root(), path); }));
   if (index.is_chain() != is_chain || index.header().layer_count != layer_count)
     return Fail(Code::kCorrupt, path + " is the index of something else");
+  if (!index.has_digests()) return Fail(Code::kCorrupt, path + " has no digests");
   return index;
 }
 

@@ -16,7 +16,12 @@ class LayerIndexer {
   LayerIndexer() : reader_([this](LayerEntry entry) { return builder_.Add(std::move(entry)); }) {}
   LayerIndexer(const LayerIndexer&) = delete;
   LayerIndexer& operator=(const LayerIndexer&) = delete;
-  Result<> Push(std::string_view bytes) { return reader_.Push(bytes); }
+  Result<> Push(std::string_view bytes) {
+    TRY(reader_.Push(bytes));
+    builder_.Data(offset_, bytes);
+    offset_ += bytes.size();
+    return {};
+  }
   Result<std::string> Finish() {
     TRY(reader_.Finish());
     return builder_.Finish();
@@ -25,6 +30,7 @@ class LayerIndexer {
  private:
   IndexBuilder builder_;
   TarReader reader_;
+  uint64_t offset_ = 0;
 };
 
 // A good index, or an error (kNotFound or kCorrupt where it has to be made again).

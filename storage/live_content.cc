@@ -78,6 +78,7 @@ Result<LiveContent> LiveContent::Read(const Store& store) {
     AddDigest(&live.blobs, record->manifest);
     AddDigest(&live.blobs, record->index);
     AddDigest(&live.blobs, record->config);
+    AddDigest(&live.blobs, record->verdict.signatures);
     AddLayers(&live, record->chain, record->diff_ids);
   }
   for (const std::string& id : TRY(ListDirectory(store.root(), "containers")))

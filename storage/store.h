@@ -34,6 +34,7 @@ struct StoreOptions {
   std::string root;     // $XDG_DATA_HOME/wolffia
   std::string runroot;  // $XDG_RUNTIME_DIR/wolffia
   Durability durability = Durability::kSafe;
+  bool verify_reads = false;  // storage.verify = "open": see Lower
 };
 
 class Store {
@@ -47,6 +48,7 @@ class Store {
   const std::string& root_path() const { return options_.root; }
   const std::string& runroot_path() const { return options_.runroot; }
   Durability durability() const { return options_.durability; }
+  bool verify_reads() const { return options_.verify_reads; }
 
   static std::string BlobPath(const Digest& digest) { return "blobs/sha256/" + digest.hex(); }
   static std::string LayerIndexPath(const Digest& diff_id) { return "index/" + diff_id.hex() + ".layer.idx"; }

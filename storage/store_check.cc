@@ -23,6 +23,7 @@ namespace wolffia {
 namespace {
 
 constexpr size_t kReadSize = 1 << 20;
+constexpr std::string_view kBlobs = "blobs/sha256/";
 
 struct User {
   std::string path;
@@ -34,7 +35,8 @@ struct User {
 
 class StoreCheck {
  public:
-  StoreCheck(const Store& store, bool repair, const std::function<void(const std::string&)>& progress)
+  StoreCheck(const Store& store, const StoreRepair* repair,
+             const std::function<void(const std::string&)>& progress)
       : store_(store), repair_(repair), progress_(progress) {}
 
   Result<std::vector<Finding>> Run() {
@@ -46,16 +48,17 @@ class StoreCheck {
     TRY(CheckVolumes());
     TRY(CheckSecrets());
     TRY(CheckBlobs());
+    if (repair_ != nullptr) TRY(RepairBlobs());
     TRY(CheckUsers());
     TRY(CheckChains());
     TRY(CheckIndexes());
-    if (repair_) TRY(CollectGarbage(store_));
+    if (repair_ != nullptr) TRY(CollectGarbage(store_));
     return std::move(findings_);
   }
 
  private:
-  void Found(std::string path, std::string problem, bool damage) {
-    findings_.push_back({std::move(path), std::move(problem), damage});
+  void Found(std::string path, std::string problem, bool damage, bool repaired = false) {
+    findings_.push_back({std::move(path), std::move(problem), damage, repaired});
   }
   void Progress(const std::string& path) const {
     if (progress_) progress_(path);
@@ -74,6 +77,8 @@ class StoreCheck {
   Result<> CheckSecrets();
   Result<> CheckBlobs();
   Result<> CheckBlob(const Digest& digest);
+  Result<> RepairBlobs();
+  std::set<Digest> Needed() const;
   Result<> CheckUsers();
   Result<> CheckImageConfig(const User& user);
   Result<> CheckChains();
@@ -81,7 +86,7 @@ class StoreCheck {
   Result<bool> CompareIndex(const std::string& path, const Result<std::string>& expected);
 
   const Store& store_;
-  const bool repair_;
+  const StoreRepair* repair_;
   const std::function<void(const std::string&)>& progress_;
   LiveContent live_;
   std::vector<User> users_;
@@ -100,9 +105,10 @@ Result<> StoreCheck::CheckUnfinished() {
       auto held = FileLock::IsHeld(store_.root(), lock);
       live = live || (held && *held);
     }
-    if (!live) Found("tmp/" + name, "left over from a command that was interrupted", false);
+    if (!live)
+      Found("tmp/" + name, "left over from a command that was interrupted", false, repair_ != nullptr);
   }
-  if (!repair_) return {};
+  if (repair_ == nullptr) return {};
   TRY(Staging::Sweep(store_));
   return ContainerStore(store_).Sweep();
 }
@@ -114,7 +120,10 @@ Result<> StoreCheck::CheckImages() {
     if (!record && record.error().os_errno == ENOENT) continue;
     if (!record) {
       Found(path, "malformed record: " + record.error().what, true);
-      if (repair_) TRY(Staging::Discard(store_, path));
+      if (repair_ != nullptr) {
+        findings_.back().problem += "; it is removed: pull or load the image again";
+        TRY(Staging::Discard(store_, path));
+      }
       continue;
     }
     User user{path,
@@ -125,6 +134,8 @@ Result<> StoreCheck::CheckImages() {
     user.needs.emplace_back("configuration", record->config);
     if (!record->manifest.empty()) user.needs.emplace_back("manifest", record->manifest);
     if (!record->index.empty()) user.needs.emplace_back("manifest list", record->index);
+    if (!record->verdict.signatures.empty())
+      user.needs.emplace_back("signatures", record->verdict.signatures);
     users_.push_back(std::move(user));
   }
   return {};
@@ -141,8 +152,8 @@ Result<> StoreCheck::CheckContainers() {
       continue;
     }
     if (NameHolder(store_, record->name) != id) {
-      Found(path, "its name " + record->name + " is not claimed", false);
-      if (repair_) {
+      Found(path, "its name " + record->name + " is not claimed", false, repair_ != nullptr);
+      if (repair_ != nullptr) {
         Staging staging = TRY(Staging::Begin(store_));
         (void)ClaimName(store_, staging, record->name, id);  // taken by another one: it keeps its id
       }
@@ -167,8 +178,8 @@ Result<> StoreCheck::CheckNames() {
   for (const std::string& name : TRY(Sorted("names"))) {
     auto holder = NameHolder(store_, name);
     if (holder && HasName(store_, *holder, name)) continue;
-    Found("names/" + name, "orphan: no container has this name", false);
-    if (repair_) ReleaseName(store_, name, holder.value_or(std::string(64, '0')));
+    Found("names/" + name, "orphan: no container has this name", false, repair_ != nullptr);
+    if (repair_ != nullptr) ReleaseName(store_, name, holder.value_or(std::string(64, '0')));
   }
   return {};
 }
@@ -204,7 +215,8 @@ Result<> StoreCheck::CheckBlobs() {
       continue;
     }
     TRY(CheckBlob(*digest));
-    if (!live_.NamesBlob(name)) Found(path, "orphan: no image and no container uses it", false);
+    if (!live_.NamesBlob(name))
+      Found(path, "orphan: no image and no container uses it", false, repair_ != nullptr);
   }
   return {};
 }
@@ -238,7 +250,6 @@ Result<> StoreCheck::CheckBlob(const Digest& digest) {
   const Digest found = hash.Finish();
   if (found != digest) {
     Found(path, "digest mismatch: its bytes are " + found.str(), true);
-    if (repair_) TRY(Staging::Discard(store_, path));
     return {};
   }
   good_.insert(digest);
@@ -252,6 +263,44 @@ Result<> StoreCheck::CheckBlob(const Digest& digest) {
   return {};
 }
 
+std::set<Digest> StoreCheck::Needed() const {
+  std::set<Digest> needed;
+  for (const User& user : users_) {
+    for (const auto& [what, digest] : user.needs) needed.insert(digest);
+    needed.insert(user.diff_ids.begin(), user.diff_ids.end());
+  }
+  return needed;
+}
+
+// A damaged blob keeps its name until a good one takes it: a repair that is killed leaves nothing worse.
+Result<> StoreCheck::RepairBlobs() {
+  std::set<Digest> broken;
+  for (const Digest& digest : Needed())
+    if (!good_.contains(digest)) broken.insert(digest);
+  if (!broken.empty() && repair_->refetch) TRY(repair_->refetch(broken));
+  for (const Digest& digest : broken) {
+    const std::string path = Store::BlobPath(digest);
+    const size_t before = findings_.size();
+    if (ExistsAt(store_.root(), path)) TRY(CheckBlob(digest));
+    if (!good_.contains(digest)) {
+      findings_.resize(before);  // known
+      if (repair_->discard) TRY(Staging::Discard(store_, path));
+      continue;
+    }
+    bool known = false;
+    for (Finding& finding : findings_)
+      if (finding.path == path && finding.damage) finding.repaired = known = true;
+    if (!known) Found(path, "missing", true, true);
+  }
+  for (Finding& finding : findings_) {  // those that nobody needs go as orphans
+    const std::string_view path = finding.path;
+    if (path.starts_with(kBlobs) && Digest::OfHex(path.substr(kBlobs.size())) &&
+        !live_.NamesBlob(std::string(path.substr(kBlobs.size()))))
+      finding.repaired = true;
+  }
+  return {};
+}
+
 // An index on disk must be byte for byte what its sources give today. True if it is now.
 Result<bool> StoreCheck::CompareIndex(const std::string& path, const Result<std::string>& expected) {
   if (!expected) {
@@ -261,9 +310,16 @@ Result<bool> StoreCheck::CompareIndex(const std::string& path, const Result<std:
   auto present = ReadFileAt(store_.root(), path, expected->size());
   if (present && *present == *expected) return true;
   const bool missing = !present && present.error().os_errno == ENOENT;
-  Found(path, missing ? "missing index; it is made again when it is needed" : "damaged index", !missing);
-  if (repair_) TRY(PublishIndex(store_, path, *expected));
-  return repair_;
+  // Of what an older version of the program has left.
+  const std::string_view magic(kIndexMagic, sizeof kIndexMagic), family = magic.substr(0, magic.size() - 1);
+  const bool other = present && present->starts_with(family) && !present->starts_with(magic);
+  Found(path,
+        missing ? "missing index; it is made again when it is needed"
+        : other ? "index of another version; it is made again when it is needed"
+                : "damaged index",
+        !missing && !other, repair_ != nullptr);
+  if (repair_ != nullptr) TRY(PublishIndex(store_, path, *expected));
+  return repair_ != nullptr;
 }
 
 Result<> StoreCheck::CheckUsers() {
@@ -315,13 +371,14 @@ Result<> StoreCheck::CheckChains() {
 
 Result<> StoreCheck::CheckIndexes() {
   for (const std::string& name : TRY(Sorted("index")))
-    if (!live_.NamesIndex(name)) Found("index/" + name, "orphan: no image and no container uses it", false);
+    if (!live_.NamesIndex(name))
+      Found("index/" + name, "orphan: no image and no container uses it", false, repair_ != nullptr);
   return {};
 }
 
 }  // namespace
 
-Result<std::vector<Finding>> CheckStore(const Store& store, bool repair,
+Result<std::vector<Finding>> CheckStore(const Store& store, const StoreRepair* repair,
                                         const std::function<void(const std::string& path)>& progress) {
   return StoreCheck(store, repair, progress).Run();
 }

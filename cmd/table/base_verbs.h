@@ -19,6 +19,8 @@ inline constexpr Option kPull[] = {
     {"policy", 0, kString, "POLICY", "When to pull: always, missing, never, newer", "always",
      Completes::kWords, "always missing never newer"},
     {"quiet", 'q', kBool, "", "Show no progress"},
+    {"signature-policy", 0, kString, "FILE", "Verify signatures by this policy.toml instead of the user's",
+     "", Completes::kFiles},
     {"tls-verify", 0, kBool, "", "Require HTTPS and verify certificates", "true"},
 };
 
@@ -26,6 +28,8 @@ inline constexpr Option kLoad[] = {
     {"input", 'i', kString, "FILE", "Read the archive from FILE instead of the standard input", "",
      Completes::kFiles},
     {"quiet", 'q', kBool, "", "Show no progress"},
+    {"signature-policy", 0, kString, "FILE", "Verify signatures by this policy.toml instead of the user's",
+     "", Completes::kFiles},
 };
 
 inline constexpr Option kImages[] = {
@@ -37,8 +41,12 @@ inline constexpr Option kImages[] = {
     {"no-trunc", 0, kBool, "", "Do not shorten ids"},
     {"noheading", 'n', kBool, "", "Print no column headings"},
     {"quiet", 'q', kBool, "", "Print ids only"},
+    {"signature-policy", 0, kString, "FILE", "With --verify: by this policy.toml instead of the user's", "",
+     Completes::kFiles},
     {"sort", 0, kString, "KEY", "Sort by created, id, repository, size or tag", "created", Completes::kWords,
      "created id repository size tag"},
+    {"verify", 0, kBool, "",
+     "Show what the signature policy says of each image now; exit with 1 if it rejects one"},
 };
 
 inline constexpr Option kRmi[] = {
@@ -52,14 +60,22 @@ inline constexpr Option kFormatOnly[] = {
 };
 
 inline constexpr Option kSystemCheck[] = {
+    {"force", 'f', kBool, "", "With --repair: remove damaged content that could not be fetched again"},
     {"quiet", 'q', kBool, "", "Show no progress and no harmless findings"},
-    {"repair", 'r', kBool, "", "Make damaged indexes again, remove orphans and damaged blobs"},
+    {"repair", 'r', kBool, "", "Fetch damaged content again, make indexes again, remove orphans"},
 };
 
 inline constexpr Option kAcquire[] = {
     {"platform", 0, kString, "OS/ARCH", "Pull the image for this platform"},
     {"policy", 0, kString, "POLICY", "missing, never, always or newer", "missing"},
     {"quiet", 'q', kBool, "", "Show no progress"},
+    {"signature-policy", 0, kString, "FILE", "Verify signatures by this policy.toml instead of the user's",
+     "", Completes::kFiles},
+};
+
+inline constexpr Option kVerify[] = {
+    {"signature-policy", 0, kString, "FILE", "Verify signatures by this policy.toml instead of the user's",
+     "", Completes::kFiles},
 };
 
 inline constexpr std::array kBaseVerbs = {
@@ -138,6 +154,15 @@ inline constexpr std::array kBaseVerbs = {
          .arguments = "IMAGE",
          .summary = "Pull an image or load the built-in one, and print its id",
          .options = kAcquire,
+         .min_arguments = 1,
+         .max_arguments = 1,
+         .heavy = true,
+         .hidden = true},
+    Verb{.name = "internal-verify",
+         .aliases = "",
+         .arguments = "IMAGE",
+         .summary = "Verify an image of the store by the policy of now, and remember it",
+         .options = kVerify,
          .min_arguments = 1,
          .max_arguments = 1,
          .heavy = true,

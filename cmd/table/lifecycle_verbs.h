@@ -81,6 +81,16 @@ inline constexpr Option kRm[] = {
     {"volumes", 'v', kBool, "", "Remove the anonymous volumes of the container too"},
 };
 
+inline constexpr Option kUpdate[] = {
+    kBlkioWeight,     kBlkioWeightDevice, kCgroupConf,        kCpuPeriod,      kCpuQuota,
+    kCpuShares,       kCpus,              kCpusetCpus,        kCpusetMems,     kDeviceReadBps,
+    kDeviceReadIops,  kDeviceWriteBps,    kDeviceWriteIops,   kNewest,         kMemory,
+    kMemoryHigh,      kMemoryReservation, kMemorySwap,        kMemorySwappiness, kPidsLimit,
+    {"restart", 0, kString, "POLICY",
+     "Start it again when it ends: no, on-failure[:N], always, unless-stopped", "", Completes::kWords,
+     "no on-failure always unless-stopped"},
+};
+
 inline constexpr std::array kLifecycleVerbs = {
     Verb{.name = "run",
          .aliases = "container run",
@@ -139,6 +149,12 @@ inline constexpr std::array kLifecycleVerbs = {
          .arguments = "CONTAINER [CONTAINER...]",
          .summary = "Let the processes of paused containers go on",
          .options = kPause,
+         .completes = Completes::kContainers},
+    Verb{.name = "update",
+         .aliases = "container update",
+         .arguments = "CONTAINER [CONTAINER...]",
+         .summary = "Change what containers may use, while they run",
+         .options = kUpdate,
          .completes = Completes::kContainers},
     Verb{.name = "wait",
          .aliases = "container wait",

@@ -47,6 +47,21 @@ void BecomeProgram(const char* path, char* const* argv, char* const* env, std::v
   execve(path, argv, env);
 }
 
+// Of a child that has ended or will. A process that traces it (ptrace(2)), one of a container say, may keep
+// it from its parent after its end for as long as it likes: it has two seconds. False, and ETIMEDOUT, then.
+bool Reap(pid_t pid, int pidfd, int* status) {
+  constexpr int kLongestPauseMs = 1024;
+  pollfd ended{pidfd, POLLIN, 0};
+  while (poll(&ended, 1, -1) < 0 && errno == EINTR) {
+  }
+  for (int pause = 1; pause <= kLongestPauseMs; pause *= 2) {
+    if (pid_t r = waitpid(pid, status, WNOHANG); r != 0) return r == pid;
+    poll(nullptr, 0, pause);
+  }
+  errno = ETIMEDOUT;
+  return false;
+}
+
 std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   std::vector<char*> pointers;
   for (const std::string& s : strings) pointers.push_back(const_cast<char*>(s.c_str()));
@@ -71,6 +86,16 @@ Result<std::string> FindProgram(const std::string& program) {
   return Fail(Code::kNotFound, program + ": not found in PATH", ENOENT);
 }
 
+Result<Child> Child::Forked(pid_t pid) {
+  Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (pidfd) return Child(pid, std::move(pidfd));
+  const int failed = errno;
+  kill(pid, SIGKILL);
+  while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return FailErrno("open a pidfd", failed);
+}
+
 Child& Child::operator=(Child&& other) noexcept {
   if (this != &other) {
     Child old(std::move(*this));
@@ -83,8 +108,7 @@ Child& Child::operator=(Child&& other) noexcept {
 Child::~Child() {
   if (pid_ <= 0) return;
   kill(pid_, SIGKILL);
-  while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  (void)Reap(pid_, pidfd_.get(), nullptr);
 }
 
 Result<> Child::Signal(int signal) const {
@@ -95,12 +119,11 @@ Result<> Child::Signal(int signal) const {
 }
 
 Result<ExitStatus> Child::Wait() {
+  if (pid_ <= 0) return Fail(Code::kInvalid, "wait for a child: it was waited for before");
   int status = 0;
-  pid_t r;
-  do r = waitpid(pid_, &status, 0);
-  while (r < 0 && errno == EINTR);
-  if (r < 0) return FailErrno("wait for a child");
+  const bool reaped = Reap(pid_, pidfd_.get(), &status);
   pid_ = -1;
+  if (!reaped) return FailErrno("wait for a child");
   if (WIFSIGNALED(status)) return ExitStatus{0, WTERMSIG(status)};
   return ExitStatus{WEXITSTATUS(status), 0};
 }
@@ -117,8 +140,7 @@ Result<Child> Spawn(const SpawnRequest& request) {
   pid_t pid = vfork();
   if (pid == 0) {
     BecomeProgram(path.c_str(), argv.data(),
-                  request.inherit_env && request.env.empty() ? environ : env.data(), donations,
-                  request, old);
+                  request.inherit_env && request.env.empty() ? environ : env.data(), donations, request, old);
     child_errno = errno;
     _exit(127);
   }
@@ -130,9 +152,7 @@ Result<Child> Spawn(const SpawnRequest& request) {
     }
     return FailErrno("start " + path, child_errno);
   }
-  Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  if (!pidfd) return FailErrno("open a pidfd");
-  return Child(pid, std::move(pidfd));
+  return Child::Forked(pid);
 }
 
 Result<Output> RunForOutput(SpawnRequest request, const std::string& input, size_t limit) {

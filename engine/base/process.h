@@ -39,6 +39,7 @@ class Child {
  public:
   Child() = default;
   Child(pid_t pid, Fd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+  static Result<Child> Forked(pid_t pid);  // by fork(2) just now; an error has ended it
   Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)) {}
   Child& operator=(Child&& other) noexcept;
   ~Child();
@@ -48,7 +49,7 @@ class Child {
   bool running() const { return pid_ > 0; }
 
   Result<> Signal(int signal) const;  // ESRCH is not an error
-  Result<ExitStatus> Wait();          // blocks; afterwards the object is empty
+  Result<ExitStatus> Wait();          // blocks; then the object is empty. ETIMEDOUT: a tracer keeps it
   void Detach() { pid_ = -1; }        // leaves it to init
 
  private:

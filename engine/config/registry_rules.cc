@@ -121,8 +121,9 @@ Result<> CheckAlias(const std::string& name, const std::string& target) {
   return {};
 }
 
-// How much of `name` the rule's prefix stands for; 0: the rule is for something else.
-size_t MatchLength(std::string_view prefix, std::string_view name) {
+}  // namespace
+
+size_t MatchedPrefix(std::string_view prefix, std::string_view name) {
   if (IsWildcard(prefix)) {
     const std::string_view suffix = prefix.substr(1);  // ".example.com"
     const std::string_view host = name.substr(0, name.find_first_of("/:"));
@@ -135,8 +136,6 @@ size_t MatchLength(std::string_view prefix, std::string_view name) {
   const bool path = prefix.find('/') != std::string_view::npos;
   return next == '/' || next == '@' || (next == ':' && path) ? prefix.size() : 0;
 }
-
-}  // namespace
 
 Result<std::string> CheckLocation(std::string_view location) {
   std::string_view rest = location;
@@ -196,7 +195,7 @@ const RegistryRule* RegistrySettings::RuleFor(std::string_view name) const {
   const RegistryRule* best = nullptr;
   size_t best_length = 0;
   for (const RegistryRule& rule : rules) {
-    const size_t length = MatchLength(rule.prefix, name);
+    const size_t length = MatchedPrefix(rule.prefix, name);
     if (length <= best_length) continue;
     best = &rule;
     best_length = length;

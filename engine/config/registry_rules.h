@@ -23,6 +23,10 @@ void MergeRules(std::vector<RegistryRule> rules, std::vector<RegistryRule>* into
 Result<> MergeAliases(const TomlDocument& document, const TomlValue& table, std::string_view where,
                       std::map<std::string, std::string>* aliases);
 
+// How many bytes of domain/path[:tag][@digest] the prefix stands for, at a boundary of a name ("*.HOST":
+// hosts below HOST); 0: it is about something else.
+size_t MatchedPrefix(std::string_view prefix, std::string_view name);
+
 // "https://" refused, trailing slashes removed.
 Result<std::string> CheckLocation(std::string_view location);
 

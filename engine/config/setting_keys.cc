@@ -84,6 +84,11 @@ Result<> SetUpper(const Context&, const TomlValue& value, Settings* settings) {
   return {};
 }
 
+Result<> SetVerify(const Context&, const TomlValue& value, Settings* settings) {
+  settings->verify = TRY(ChoiceOf(value, {"pull", "open"}));
+  return {};
+}
+
 Result<> SetPolicy(const Context&, const TomlValue& value, Settings* settings) {
   settings->policy = TRY(ChoiceOf(value, {"missing", "always", "never", "newer"}));
   return {};
@@ -105,6 +110,18 @@ Result<> SetNetworkOptions(const Context&, const TomlValue& value, Settings* set
 Result<> SetNetworkFallback(const Context&, const TomlValue& value, Settings* settings) {
   settings->network_fallback = TRY(ChoiceOf(value, {"error", "host"}));
   return {};
+}
+
+Result<> SetMoveOwn(const Context&, const TomlValue& value, Settings* settings) {
+  // A variable of the environment is text.
+  settings->move_own = value.kind == TomlValue::Kind::kBoolean
+                           ? value.boolean
+                           : TRY(ChoiceOf(value, {"true", "false"})) == "true";
+  return {};
+}
+
+std::string ShowMoveOwn(const Settings& settings) {
+  return settings.move_own ? "true" : "false";
 }
 
 // Bytes as an integer, or a string with a suffix.
@@ -169,6 +186,7 @@ constexpr std::array kKeys = {
                ShowText<&Settings::storage_runroot>},
     SettingKey{"storage.durability", Kind::kText, SetDurability, ShowDurability},
     SettingKey{"storage.upper", Kind::kText, SetUpper, ShowText<&Settings::upper>},
+    SettingKey{"storage.verify", Kind::kText, SetVerify, ShowText<&Settings::verify>},
     SettingKey{"pull.parallel_downloads", Kind::kInteger, SetNumber<&Settings::parallel_downloads, 1, 32>,
                ShowNumber<&Settings::parallel_downloads>},
     SettingKey{"pull.retries", Kind::kInteger, SetNumber<&Settings::retries, 0, 20>,
@@ -182,6 +200,7 @@ constexpr std::array kKeys = {
     SettingKey{"run.env", Kind::kList, SetEnv, ShowList<&Settings::env>},
     SettingKey{"network.options", Kind::kList, SetNetworkOptions, ShowList<&Settings::network_options>},
     SettingKey{"network.fallback", Kind::kText, SetNetworkFallback, ShowText<&Settings::network_fallback>},
+    SettingKey{"cgroups.move_own", Kind::kText, SetMoveOwn, ShowMoveOwn},
     SettingKey{"registries.search", Kind::kList, SetSearch, ShowSearch},
 };
 

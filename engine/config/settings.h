@@ -52,6 +52,7 @@ struct Settings {
   std::string storage_root, storage_runroot;
   Durability durability = Durability::kSafe;  // storage.durability = "safe" | "volatile"
   std::string upper = "auto";                 // storage.upper = "auto" | "kernel" | "fuse"
+  std::string verify = "pull";                // storage.verify = "pull" | "open"
   // [pull]
   int parallel_downloads = 4;                    // 1..32
   int retries = 3;                               // 0..20
@@ -65,6 +66,8 @@ struct Settings {
   // [network]
   std::vector<std::string> network_options;  // network.options: "mtu=1500"; of slirp4netns and pasta
   std::string network_fallback = "error";    // network.fallback = "error" | "host", where no namespace can be had
+  // [cgroups]
+  bool move_own = false;  // cgroups.move_own: processes of our own cgroup may be moved aside for containers
   // [[registry]], registries.*
   RegistrySettings registries;
 

@@ -161,6 +161,17 @@ Result<std::optional<Credentials>> FindCredentials(const Context& context, const
   return std::nullopt;
 }
 
+bool NamesCredentialHelpers(const Context& context, const std::string& authfile) {
+  const std::string only = !authfile.empty() ? authfile : context.Env("REGISTRY_AUTH_FILE").value_or("");
+  for (const std::string& place : only.empty() ? UsualPlaces(context) : std::vector<std::string>{only}) {
+    auto text = ReadFile(place, kMaxAuthFile);
+    if (!text) continue;
+    auto json = ParseJson(*text, {.bytes = kMaxAuthFile, .depth = 16});
+    if (json && json->is_object() && (json->contains("credHelpers") || json->contains("credsStore"))) return true;
+  }
+  return false;
+}
+
 Result<Credentials> ParseCredentials(std::string_view text) {
   size_t colon = text.find(':');
   if (colon == std::string_view::npos || colon == 0)

@@ -27,6 +27,9 @@ struct Credentials {
 Result<std::optional<Credentials>> FindCredentials(const Context& context, const std::string& authfile,
                                                    const std::string& name);
 
+// Whether one of those files names a helper program, which FindCredentials might then execute.
+bool NamesCredentialHelpers(const Context& context, const std::string& authfile);
+
 // "user:password" of --creds; kInvalid without a user.
 Result<Credentials> ParseCredentials(std::string_view text);
 

@@ -20,6 +20,7 @@ class FileTree {
   // Streams the file. From several threads at once.
   virtual Result<> Stream(const std::string& name, const ByteSink& sink) const = 0;
   bool Has(const std::string& name) const { return Size(name).has_value(); }
+  virtual bool IsDirectory() const { return false; }
   // The whole file; kInvalid if it is longer than `limit`.
   Result<std::string> Read(const std::string& name, size_t limit) const;
 };
@@ -30,6 +31,7 @@ class DirectoryTree : public FileTree {
   static Result<std::unique_ptr<DirectoryTree>> Open(const std::string& path);
   Result<int64_t> Size(const std::string& name) const override;
   Result<> Stream(const std::string& name, const ByteSink& sink) const override;
+  bool IsDirectory() const override { return true; }
 
  private:
   Result<Fd> OpenFile(const std::string& name) const;

@@ -44,7 +44,7 @@ std::vector<size_t> MissingLayers(const ImageImport& import, const SourceImage& 
   for (size_t i = 0; i < image.layers.size(); ++i) {
     const Digest& diff_id = image.parsed.diff_ids[i];
     if (!seen.insert(diff_id).second) continue;
-    if (!blobs.Has(diff_id)) {
+    if (!blobs.Has(diff_id) || (import.broken != nullptr && import.broken->contains(diff_id))) {
       missing.push_back(i);
       continue;
     }
@@ -132,19 +132,22 @@ Result<> MakeManifest(const Store& store, SourceImage& image) {
   return {};
 }
 
-Result<std::vector<ImageRecord>> SaveImage(const ImageImport& import, SourceImage& image, Staging& staging,
+Result<std::vector<ImageRecord>> SaveImage(const ImageImport& import, SourceImage& image,
+                                           const Admitted& admitted, Staging& staging,
                                            const std::vector<std::string>& names) {
   BlobStore blobs(import.store);
   TRY(MakeManifest(import.store, image));
   TRY(staging.Pin(image.manifest_digest));
   if (!image.index.empty()) TRY(staging.Pin(image.index_digest));
+  if (!admitted.signatures.empty()) TRY(staging.Pin(admitted.verdict.signatures));
   ImageRecord record{.manifest = image.manifest_digest,
                      .index = image.index_digest,
                      .config = image.config_digest,
                      .diff_ids = image.parsed.diff_ids,
                      .created_ns = ParseTime(image.parsed.created).value_or(0),
                      .pulled_ns = import.context.now ? import.context.now() : 0,
-                     .platform = image.parsed.platform};
+                     .platform = image.parsed.platform,
+                     .verdict = admitted.verdict};
   for (const Digest& diff_id : record.diff_ids) {
     TRY(EnsureLayerIndex(import.store, diff_id));
     record.size += TRY(blobs.Size(diff_id));
@@ -152,6 +155,7 @@ Result<std::vector<ImageRecord>> SaveImage(const ImageImport& import, SourceImag
   TRY(blobs.Put(staging, image.config, image.config_digest));
   TRY(blobs.Put(staging, image.manifest, image.manifest_digest));
   if (!image.index.empty()) TRY(blobs.Put(staging, image.index, image.index_digest));
+  if (!admitted.signatures.empty()) TRY(blobs.Put(staging, admitted.signatures, admitted.verdict.signatures));
   if (!record.diff_ids.empty()) record.chain = TRY(EnsureChainIndex(import.store, record.diff_ids));
   std::vector<ImageRecord> records;
   for (const std::string& name : names.empty() ? std::vector<std::string>{""} : names) {
@@ -165,26 +169,44 @@ Result<std::vector<ImageRecord>> SaveImage(const ImageImport& import, SourceImag
 }  // namespace
 
 Result<std::vector<ImageRecord>> ImportImage(const ImageImport& import, ImageSource& source,
-                                             const std::vector<std::string>& names) {
+                                             const Admission& admission,
+                                             const std::vector<std::string>& names,
+                                             RegistryClient* registry) {
   KeepHeapSmall();
   SourceImage image = TRY(source.Describe(import.platform));
   TRY(CheckPlatform(import, image.parsed.platform));
+  const Admitted admitted = TRY(admission.Admit(image, registry, import.cancel));
   Staging staging = TRY(Staging::Begin(import.store));
   // Before the store is asked what it has: from here on gc keeps it.
   TRY(staging.Pin(image.config_digest));
   for (const Digest& diff_id : std::set<Digest>(image.parsed.diff_ids.begin(), image.parsed.diff_ids.end()))
     TRY(staging.Pin(diff_id));
   TRY(FetchLayers(import, source, image, staging));
-  std::vector<ImageRecord> records = TRY(SaveImage(import, image, staging, names));
+  std::vector<ImageRecord> records = TRY(SaveImage(import, image, admitted, staging, names));
   const ImageRecord& first = records.front();
   import.progress.Report(
       {.kind = ProgressEvent::kDone, .subject = first.name.empty() ? first.config.str() : first.name});
   return records;
 }
 
+Result<> RestoreContent(const ImageImport& import, ImageSource& source, const ImageRecord& record) {
+  SourceImage image = TRY(source.Describe(import.platform));
+  if (image.config_digest != record.config || image.parsed.diff_ids != record.diff_ids)
+    return Fail(Code::kNotFound, "there is another image in its place");
+  Staging staging = TRY(Staging::Begin(import.store));
+  TRY(FetchLayers(import, source, image, staging));
+  BlobStore blobs(import.store);
+  TRY(blobs.Put(staging, image.config, image.config_digest));
+  if (image.manifest_digest == record.manifest)
+    TRY(blobs.Put(staging, image.manifest, image.manifest_digest));
+  import.progress.Report({.kind = ProgressEvent::kDone, .subject = record.name});
+  return {};
+}
+
 bool IsComplete(const Store& store, const ImageRecord& record) {
   BlobStore blobs(store);
   return blobs.Has(record.manifest) && blobs.Has(record.config) &&
+         (record.verdict.signatures.empty() || blobs.Has(record.verdict.signatures)) &&
          (record.index.empty() || blobs.Has(record.index)) &&
          std::all_of(record.diff_ids.begin(), record.diff_ids.end(),
                      [&](const Digest& d) { return blobs.Has(d); });

@@ -5,7 +5,9 @@
 
 #include <mutex>
 #include <optional>
+#include <set>
 
+#include "engine/registry/admission.h"
 #include "engine/registry/backoff.h"
 #include "engine/registry/image_source.h"
 #include "engine/registry/pull.h"
@@ -32,13 +34,22 @@ struct ImageImport {
   const Store& store;
   ProgressGate& progress;
   Cancel& cancel;  // set at the first failure
+  const Policies& policies;
   Platform platform;
   bool require_platform = true;  // else an image of another platform is only warned of
+  const std::set<Digest>* broken = nullptr;  // blobs of the store that are as good as missing
 };
 
-// `names` in full; none: a nameless image. Returns the saved records, one a name, at least one.
+// `names` in full; none: a nameless image. `registry`: where its signatures are, if it comes from one.
+// Returns the saved records, one a name, at least one.
 Result<std::vector<ImageRecord>> ImportImage(const ImageImport& import, ImageSource& source,
-                                             const std::vector<std::string>& names);
+                                             const Admission& admission,
+                                             const std::vector<std::string>& names,
+                                             RegistryClient* registry = nullptr);
+
+// Puts back what is broken or missing of an image that the store has a record of; the record stays. kNotFound
+// if the source has another image.
+Result<> RestoreContent(const ImageImport& import, ImageSource& source, const ImageRecord& record);
 
 // True if the store has everything of the record: its layers and documents.
 bool IsComplete(const Store& store, const ImageRecord& record);

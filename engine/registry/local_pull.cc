@@ -71,23 +71,34 @@ Result<std::vector<LayoutEntry>> EntriesToLoad(const std::vector<LayoutEntry>& a
   return chosen;
 }
 
-Result<std::vector<ImageRecord>> LoadAll(const ImageImport& import, const FileTree& files) {
+Result<Admission> AdmissionOf(const ImageImport& import, const std::string& transport,
+                              const std::string& path) {
+  return Admission::Of(import.context, import.policies, ImageOrigin::OfFile(transport, path));
+}
+
+Result<std::vector<ImageRecord>> LoadAll(const ImageImport& import, const std::string& path,
+                                         const FileTree& files) {
   std::vector<ImageRecord> loaded;
-  auto add = [&](ImageSource& source, const std::vector<std::string>& names) -> Result<> {
-    for (ImageRecord& record : TRY(ImportImage(import, source, names))) loaded.push_back(std::move(record));
+  auto add = [&](ImageSource& source, const Admission& admission,
+                 const std::vector<std::string>& names) -> Result<> {
+    for (ImageRecord& record : TRY(ImportImage(import, source, admission, names)))
+      loaded.push_back(std::move(record));
     return {};
   };
   // Archives of current docker are both; its names are in manifest.json.
   if (files.Has("manifest.json")) {
+    const Admission admission = TRY(AdmissionOf(import, "docker-archive", path));
     for (DockerArchiveImage& image : TRY(ListDockerArchive(files))) {
       std::vector<std::string> names = NamesOf(image);
       DockerArchiveSource source(files, std::move(image));
-      TRY(add(source, names));
+      TRY(add(source, admission, names));
     }
   } else if (files.Has("oci-layout")) {
+    const bool is_directory = files.IsDirectory();
+    const Admission admission = TRY(AdmissionOf(import, is_directory ? "oci" : "oci-archive", path));
     for (const LayoutEntry& entry : TRY(EntriesToLoad(TRY(ListLayout(files)), import.platform))) {
       LayoutSource source(files, entry.descriptor);
-      TRY(add(source, NamesOf(entry)));
+      TRY(add(source, admission, NamesOf(entry)));
     }
   } else {
     return Fail(Code::kInvalid,
@@ -99,18 +110,19 @@ Result<std::vector<ImageRecord>> LoadAll(const ImageImport& import, const FileTr
 
 }  // namespace
 
-Result<ImageRecord> PullLocal(const ImageImport& import, LocalTransport transport, const std::string& path,
-                              const std::string& ref) {
+Result<ImageRecord> PullLocal(const ImageImport& import, LocalTransport transport, const std::string& origin,
+                              const std::string& path, const std::string& ref) {
+  const Admission admission = TRY_WITH(AdmissionOf(import, origin, path), path);
   LocalImage local = TRY(OpenLocalImage(import.store, path, import.settings.max_layer_size, import.cancel));
   if (transport == LocalTransport::kDockerArchive) {
     DockerArchiveImage image = TRY_WITH(SelectDockerImage(TRY(ListDockerArchive(*local.files)), ref), path);
     std::vector<std::string> names = NamesOf(image);
     DockerArchiveSource source(*local.files, std::move(image));
-    return TRY_WITH(ImportImage(import, source, names), path).front();
+    return TRY_WITH(ImportImage(import, source, admission, names), path).front();
   }
   LayoutEntry entry = TRY_WITH(SelectLayoutEntry(TRY(ListLayout(*local.files)), ref, import.platform), path);
   LayoutSource source(*local.files, entry.descriptor);
-  return TRY_WITH(ImportImage(import, source, NamesOf(entry)), path).front();
+  return TRY_WITH(ImportImage(import, source, admission, NamesOf(entry)), path).front();
 }
 
 Result<std::vector<ImageRecord>> LoadArchive(const Context& context, const Settings& settings,
@@ -119,9 +131,9 @@ Result<std::vector<ImageRecord>> LoadArchive(const Context& context, const Setti
   TRY(Staging::Sweep(store));
   ProgressGate progress(options.progress);
   Cancel cancel;
-  ImageImport import{context, settings, store, progress, cancel, options.platform, false};
+  ImageImport import{context, settings, store, progress, cancel, options.policies, options.platform, false};
   LocalImage local = TRY_WITH(OpenLocalImage(store, path, settings.max_layer_size, cancel), "load");
-  return LoadAll(import, *local.files).With("load " + (path == "-" ? "stdin" : path));
+  return LoadAll(import, path, *local.files).With("load " + (path == "-" ? "stdin" : path));
 }
 
 Result<std::string> BuiltInImageFile(std::string_view short_name) {
@@ -138,16 +150,18 @@ Result<std::string> BuiltInImageFile(std::string_view short_name) {
 }
 
 Result<ImageRecord> LoadBuiltIn(const Context& context, const Settings& settings, const Store& store,
-                                std::string_view short_name) {
+                                std::string_view short_name, const PullOptions& options) {
   std::string file = TRY(BuiltInImageFile(short_name));
   Reference name = TRY(Reference::Parse(short_name));
   ProgressGate progress(nullptr);
   Cancel cancel;
-  ImageImport import{context, settings, store, progress, cancel, Platform::Host()};
+  ImageImport import{context, settings, store, progress, cancel, options.policies, Platform::Host()};
+  const Admission admission = TRY_WITH(AdmissionOf(import, "built-in", file), "built-in image");
   LocalImage local = TRY_WITH(OpenLocalImage(store, file, settings.max_layer_size, cancel), "built-in image");
   LayoutEntry entry = TRY_WITH(SelectLayoutEntry(TRY(ListLayout(*local.files)), "", import.platform), file);
   LayoutSource source(*local.files, entry.descriptor);
-  return TRY_WITH(ImportImage(import, source, {"localhost/" + name.path + ":latest"}), "built-in image")
+  return TRY_WITH(ImportImage(import, source, admission, {"localhost/" + name.path + ":latest"}),
+                  "built-in image")
       .front();
 }
 

@@ -7,8 +7,8 @@ namespace wolffia {
 
 enum class LocalTransport { kOciLayout, kDockerArchive };
 
-// `ref` names one of several images, and may be empty.
-Result<ImageRecord> PullLocal(const ImageImport& import, LocalTransport transport, const std::string& path,
-                              const std::string& ref);
+// `origin`: the transport's name in policies. `ref` names one of several images, and may be empty.
+Result<ImageRecord> PullLocal(const ImageImport& import, LocalTransport transport, const std::string& origin,
+                              const std::string& path, const std::string& ref);
 
 }  // namespace wolffia

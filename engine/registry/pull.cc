@@ -5,6 +5,7 @@
 #include "engine/registry/image_import.h"
 #include "engine/registry/local_pull.h"
 #include "engine/registry/name_resolution.h"
+#include "engine/registry/pull_endpoint.h"
 #include "engine/registry/registry_source.h"
 #include "storage/layer_writer.h"
 
@@ -31,27 +32,16 @@ Result<ImageRecord> Unchanged(const ImageImport& import, ImageRecord record) {
   return record;
 }
 
-Result<RegistryOptions> OptionsFor(const ImageImport& import, Endpoint endpoint, const PullOptions& options) {
-  RegistryOptions registry{.cert_dir = options.cert_dir};
-  registry.credentials =
-      options.credentials.empty()
-          ? TRY(FindCredentials(import.context, options.authfile, endpoint.host + "/" + endpoint.repository))
-          : TRY(ParseCredentials(options.credentials));
-  if (options.tls_verify) endpoint.insecure = !*options.tls_verify;
-  registry.endpoint = std::move(endpoint);
-  registry.backoff.retries = import.settings.retries;
-  registry.on_retry = [&progress = import.progress](const std::string& subject, const std::string& why) {
-    progress.Report({.kind = ProgressEvent::kRetry, .subject = subject, .message = why});
-  };
-  return registry;
-}
-
 Result<ImageRecord> PullFrom(const ImageImport& import, const Reference& name, const Endpoint& endpoint,
                              const PullOptions& options) {
   const std::string full_name = FullNameOf(name);
+  const Admission admission =
+      TRY(Admission::Of(import.context, import.policies, ImageOrigin::OfRegistry(name)));
   std::optional<ImageRecord> known = KnownRecord(import, full_name);
+  // What the policy of now does not accept has to come, with its signatures, once more.
+  if (known && !admission.Holds(import.store, *known)) known.reset();
   if (known && name.digest) return Unchanged(import, *std::move(known));
-  RegistryClient client(import.context, TRY(OptionsFor(import, endpoint, options)), import.cancel);
+  RegistryClient client(import.context, TRY(RegistryOptionsFor(import, endpoint, options)), import.cancel);
   TRY(client.Connect());
   std::string reference = name.digest ? name.digest->str() : name.tag;
   if (known) {
@@ -64,7 +54,7 @@ Result<ImageRecord> PullFrom(const ImageImport& import, const Reference& name, c
     }
   }
   RegistrySource source(client, reference);
-  return TRY(ImportImage(import, source, {full_name})).front();
+  return TRY(ImportImage(import, source, admission, {full_name}, &client)).front();
 }
 
 // Each endpoint with its own Cancel: what failed at a mirror must not stop the registry.
@@ -77,7 +67,7 @@ Result<ImageRecord> PullCandidateImage(const Context& context, const Settings& s
     const Endpoint& endpoint = candidate.endpoints[i];
     progress.Report({.kind = ProgressEvent::kResolving, .subject = full_name, .message = endpoint.host});
     Cancel cancel;
-    ImageImport import{context, settings, store, progress, cancel, options.platform};
+    ImageImport import{context, settings, store, progress, cancel, options.policies, options.platform};
     auto record = PullFrom(import, candidate.name, endpoint, options);
     if (record) return record;
     Error& error = record.error();
@@ -131,6 +121,22 @@ std::pair<std::string, std::string> SplitPathAndRef(const std::string& rest) {
 
 }  // namespace
 
+Result<RegistryOptions> RegistryOptionsFor(const ImageImport& import, Endpoint endpoint,
+                                           const PullOptions& options) {
+  RegistryOptions registry{.cert_dir = options.cert_dir};
+  registry.credentials =
+      options.credentials.empty()
+          ? TRY(FindCredentials(import.context, options.authfile, endpoint.host + "/" + endpoint.repository))
+          : TRY(ParseCredentials(options.credentials));
+  if (options.tls_verify) endpoint.insecure = !*options.tls_verify;
+  registry.endpoint = std::move(endpoint);
+  registry.backoff.retries = import.settings.retries;
+  registry.on_retry = [&progress = import.progress](const std::string& subject, const std::string& why) {
+    progress.Report({.kind = ProgressEvent::kRetry, .subject = subject, .message = why});
+  };
+  return registry;
+}
+
 Result<ImageRecord> PullImage(const Context& context, const Settings& settings, const Store& store,
                               std::string_view source, const PullOptions& options) {
   TRY(Staging::Sweep(store));
@@ -146,8 +152,9 @@ Result<ImageRecord> PullImage(const Context& context, const Settings& settings, 
     if (!transport.local) return PullNamed(context, settings, store, rest, options, progress);
     auto [path, ref] = SplitPathAndRef(rest);
     Cancel cancel;
-    ImageImport import{context, settings, store, progress, cancel, options.platform};
-    return PullLocal(import, *transport.local, path, ref);
+    ImageImport import{context, settings, store, progress, cancel, options.policies, options.platform};
+    const std::string origin(transport.prefix.substr(0, transport.prefix.size() - 1));
+    return PullLocal(import, *transport.local, origin, path, ref);
   }
   return PullNamed(context, settings, store, source, options, progress);
 }

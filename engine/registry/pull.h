@@ -10,6 +10,7 @@
 
 #include "engine/config/settings.h"
 #include "engine/oci/manifest.h"
+#include "engine/signature/policies.h"
 #include "storage/image_store.h"
 
 namespace wolffia {
@@ -30,6 +31,7 @@ struct PullOptions {
   std::string authfile;            // --authfile; else the usual places
   std::string credentials;         // --creds user:password
   std::string cert_dir;            // --cert-dir
+  Policies policies;               // whose images are taken; without any, all are
 };
 
 // `source`: an image name (short names by settings), or transport:rest with docker://, oci:DIR[:ref],
@@ -49,6 +51,6 @@ Result<std::string> BuiltInImageFile(std::string_view short_name);
 
 // That image, loaded as localhost/<name>:latest.
 Result<ImageRecord> LoadBuiltIn(const Context& context, const Settings& settings, const Store& store,
-                                std::string_view short_name);
+                                std::string_view short_name, const PullOptions& options);
 
 }  // namespace wolffia

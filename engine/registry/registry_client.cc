@@ -177,6 +177,17 @@ Result<RegistryClient::ManifestAnswer> RegistryClient::GetManifest(const std::st
   return answer;
 }
 
+Result<std::string> RegistryClient::GetReferrers(const Digest& digest) {
+  HttpRequest request{.url = base_ + "referrers/" + digest.str(),
+                      .headers = {"Accept: application/vnd.oci.image.index.v1+json"},
+                      .body_limit = kMaxManifestBytes};
+  auto response = SendPatiently(request, "referrers of " + digest.str());
+  if (response) return std::move(response->body);
+  Error& error = response.error();
+  if (error.code == Code::kInvalid) error.code = Code::kNotFound;  // 400, 405: other ways to say it
+  return std::unexpected(std::move(error));
+}
+
 Result<> RegistryClient::GetBlob(const Descriptor& descriptor, const ByteSink& sink) {
   constexpr int64_t kProgress = 1 << 20;  // that a try must bring for the count of tries to start again
   const std::string subject = "blob " + descriptor.digest.str();

@@ -40,6 +40,10 @@ class RegistryClient {
   Result<ManifestAnswer> GetManifest(const std::string& reference);
   Result<ManifestAnswer> HeadManifest(const std::string& reference);
 
+  // The index of what refers to `digest` (distribution spec, "Listing Referrers"), unverified: nobody knows
+  // its digest beforehand. kNotFound where the registry does not have that API.
+  Result<std::string> GetReferrers(const Digest& digest);
+
   // Streams the bytes of a blob, each once and in order, also over several connections; never more than
   // descriptor.size (kCorrupt). Does not hash: the caller sees all bytes and does.
   Result<> GetBlob(const Descriptor& descriptor, const ByteSink& sink);

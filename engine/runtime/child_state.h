@@ -37,6 +37,7 @@ struct ChildState {
   int root = -1;         // O_PATH, until PivotRoot
   int mask = -1;         // the empty tmpfs that hides directories, once it is made
   bool entered = false;  // the working directory
+  int landlock = -1;     // the ruleset, until it is entered
 };
 
 // The steps that build the root file system.
@@ -68,15 +69,23 @@ StepOutcome Do(ChildState&, const step::NullStdin&);
 // child_terminal.cc.
 StepOutcome Do(ChildState&, const step::OpenTerminal&);
 
+// child_landlock.cc.
+StepOutcome Do(ChildState&, const step::MakeLandlock&);
+StepOutcome Do(ChildState&, const step::AllowPath&);
+StepOutcome Do(ChildState&, const step::EnterLandlock&);
+
 // A word to the parent, with a descriptor.
-StepOutcome SendToParent(ChildMessage::Kind kind, int fd);
+// `pass`: of a filter that lets it through (step::InstallNotifier).
+StepOutcome SendToParent(ChildMessage::Kind kind, int fd, uint64_t pass = 0);
 
 // The steps that make the process.
 StepOutcome Do(ChildState&, const step::DieWithParent&);
 StepOutcome Do(ChildState&, const step::AwaitMaps&);
 StepOutcome Do(ChildState&, const step::SetOomScore&);
+StepOutcome Do(ChildState&, const step::SendNamespaces&);
 StepOutcome Do(ChildState&, const step::NewSession&);
 StepOutcome Do(ChildState&, const step::NewKeyring&);
+StepOutcome Do(ChildState&, const step::NewCgroupNamespace&);
 StepOutcome Do(ChildState&, const step::SendFuse&);
 StepOutcome Do(ChildState&, const step::SetHostname&);
 StepOutcome Do(ChildState&, const step::RaiseLoopback&);

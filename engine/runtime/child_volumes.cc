@@ -1,9 +1,11 @@
 // The child's steps for secrets and for volumes with changes of their own (option O).
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -42,6 +44,11 @@ StepOutcome Do(ChildState& state, const step::WriteFile& s) {
   if (made.fd < 0) return Failed(-made.fd);
   Scoped file{OpenForWriting(state.root, s.path.c_str())};
   if (file.fd < 0) return Failed(errno);
+  // Who shares a volume that is mounted above may have taken the mount point away: in its namespace it is
+  // none.
+  struct statfs fs;
+  if (fstatfs(file.fd, &fs) < 0) return Failed(errno);
+  if (fs.f_type != TMPFS_MAGIC) return Failed(EPERM, ChildDetail::kNotOnExpected);
   if (StepOutcome o = WriteAll(file.fd, s.data); o.os_errno != 0) return o;
   if (fchown(file.fd, s.uid, s.gid) < 0) return Failed(errno);
   if (fchmod(file.fd, s.mode) < 0) return Failed(errno);

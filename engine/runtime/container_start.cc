@@ -6,9 +6,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 
+#include "engine/base/file.h"
+#include "engine/base/random.h"
 #include "engine/runtime/fresh_overlays.h"
 #include "engine/runtime/join_target.h"
+#include "engine/runtime/landlock_annotation.h"
 #include "engine/runtime/network_start.h"
 #include "engine/runtime/pid_file.h"
 #include "engine/runtime/process_identity.h"
@@ -25,7 +29,7 @@ struct Prepared {
   std::shared_ptr<const Lower> lower;  // of a layered root
   std::vector<std::shared_ptr<const Lower>> images;
   LaunchPlan plan;
-  std::optional<JoinedContainer> joined;  // named by the plan
+  std::optional<JoinedNamespaces> joined;  // named by the plan
 };
 
 bool MapsRoot(const IdMaps& maps) {
@@ -77,6 +81,15 @@ Result<> ReadUpper(const ContainerRecord& record, RootSource& root) {
   return {};
 }
 
+Result<std::shared_ptr<const Lower>> OpenLayers(const Store& store, const Digest& chain,
+                                                const std::vector<Digest>& diff_ids,
+                                                const StartSetup& setup) {
+  auto lower =
+      std::make_shared<Lower>(TRY(ImageStore(store).OpenLower(chain, diff_ids, IndexCheck::kBounds)));
+  if (setup.damage != nullptr) setup.damage->Watch(*lower, diff_ids);
+  return lower;
+}
+
 Result<Prepared> ReadAndPlan(const Context& context, const Store& store, const ContainerStatus& container,
                              const StartSetup& setup) {
   Prepared p;
@@ -86,8 +99,7 @@ Result<Prepared> ReadAndPlan(const Context& context, const Store& store, const C
   p.host = HostFacts::ForLaunch(context);
   root.layered = p.spec.root_path.empty();
   if (root.layered) {
-    p.lower = std::make_shared<const Lower>(TRY(
-        ImageStore(store).OpenLower(container.record.chain, container.record.diff_ids, IndexCheck::kBounds)));
+    p.lower = TRY(OpenLayers(store, container.record.chain, container.record.diff_ids, setup));
     const IndexNode& top = p.lower->index().node(0);
     IdView view = ViewOf(p.spec);
     root.root_mode = top.mode & 07777;
@@ -96,9 +108,8 @@ Result<Prepared> ReadAndPlan(const Context& context, const Store& store, const C
     TRY(ReadUpper(container.record, root));
   }
   for (const ImageUse& use : container.record.images) {
-    Lower lower = TRY_WITH(ImageStore(store).OpenLower(use.chain, use.diff_ids, IndexCheck::kBounds),
-                           "mount of the image " + use.name);
-    p.images.push_back(std::make_shared<const Lower>(std::move(lower)));
+    p.images.push_back(
+        TRY_WITH(OpenLayers(store, use.chain, use.diff_ids, setup), "mount of the image " + use.name));
     TRY(MakeDirectories(root.container_dir + "/" + ImagePlace(root.images++)));
   }
   LaunchOptions options{.stdin_open = setup.stdin_open};
@@ -106,13 +117,21 @@ Result<Prepared> ReadAndPlan(const Context& context, const Store& store, const C
   options.columns = setup.size.columns;
   options.hold = setup.mode == StartMode::kRootOnly;
   options.wait = setup.mode == StartMode::kInit;
-  p.joined = TRY(OpenJoinTarget(store, container.record));
+  options.own_cgroup = setup.cgroup != nullptr && setup.cgroup->has_value();
+  // A root that only stands for others runs nothing in the namespaces of another container, and must let
+  // itself be looked at (step::Hold): it joins nobody, and needs nobody who runs.
+  if (!options.hold) p.joined = TRY(OpenJoinTarget(store, container.record, p.spec));
   if (p.joined) options.join = p.joined->Target();
   if (!options.hold) options.secrets = TRY(ContainerSecrets::Read(store, container.record));
   TRY(MakeFreshOverlays(p.spec, p.host, root.container_dir));
   if (UsesBypass(container.record.network_config) && !options.hold) options.notifier = BypassFilter();
+  if (!options.hold && !TRY(RecordedFile(p.spec)).empty()) {
+    options.notifier_pass = std::strtoull(RandomHex(8).c_str(), nullptr, 16) | 1;
+    options.notifier = RecordingFilter(options.notifier_pass);
+  }
   if (p.spec.seccomp)
     options.seccomp = TRY(CompileSeccomp(*p.spec.seccomp, store.runroot_path() + "/seccomp"));
+  options.landlock = TRY(CompiledLandlockOf(p.spec));
   p.plan = TRY(BuildLaunchPlan(p.spec, p.host, root, std::move(options)));
   const bool image_alone = root.fuse_upper ? root.memory || !container.started : root.fresh_upper;
   auto* execute = std::get_if<step::Execute>(&p.plan.steps.back());
@@ -127,12 +146,28 @@ void LogPlan(const Context& context, const LaunchPlan& plan) {
     context.Debug("step " + std::to_string(i) + ": " + Describe(plan.steps[i]));
 }
 
+// One that nobody needs is given up where it cannot be made.
+Result<> EnterCgroup(const Context& context, const ContainerRecord& record, const StartSetup& setup,
+                     LaunchPlan& plan) {
+  if (setup.cgroup == nullptr || !*setup.cgroup) return {};
+  auto made = (*setup.cgroup)->Prepare(record.cgroup.limits);
+  if (made) {
+    plan.cgroup = (*setup.cgroup)->payload();
+    return {};
+  }
+  setup.cgroup->reset();
+  if (record.cgroup.limits.Any()) return made;
+  context.Warn("the container has no cgroup of its own: " + made.error().what);
+  return {};
+}
+
 Result<> WriteStarted(const Context& context, const Store& store, const std::string& id, int pid,
-                      int restarts) {
+                      const StartSetup& setup) {
   StartedRecord record{pid, getpid(), context.now()};
   record.monitor_ticks = StartTicks(getpid());
   record.boot_id = BootId();
-  record.restarts = restarts;
+  record.restarts = setup.restarts;
+  if (setup.cgroup != nullptr && *setup.cgroup) record.cgroup = (*setup.cgroup)->path();
   return ContainerStore(store).WriteStarted(id, record);
 }
 
@@ -152,8 +187,11 @@ Result<std::unique_ptr<RunningContainer>> RunningContainer::Prepare(const Contex
     running->network_ = TRY(PrepareNetwork(context, store, container.record, p.spec.hostname));
   if (running->network_)
     running->pending_->plan.parent_user_namespace = running->network_->ParentUserNamespace();
+  TRY(EnterCgroup(context, container.record, setup, running->pending_->plan));
   const bool terminal = p.spec.process.terminal, layered = p.lower != nullptr;
   running->server_ = RootServer(p.lower, ViewOf(p.spec));
+  if (std::string file = TRY(RecordedFile(p.spec)); !file.empty())
+    running->recording_ = Recording{std::move(file), p.spec.seccomp, nullptr};
   if (terminal || setup.mode == StartMode::kRootOnly) {
     running->pending_->launcher.emplace(TRY(Launcher::Begin(plan, p.host)));
   } else {
@@ -174,7 +212,7 @@ Result<std::unique_ptr<RunningContainer>> RunningContainer::Prepare(const Contex
   for (auto& image : p.images)
     TRY(running->server_.ServeImage(std::move(image), TRY(launcher.AwaitFuse()).fuse));
   if (setup.mode != StartMode::kRootOnly) {
-    TRY(WriteStarted(context, store, container.record.id, launcher.child().pid(), setup.restarts));
+    TRY(WriteStarted(context, store, container.record.id, launcher.child().pid(), setup));
     TRY(WritePidFiles(container.record, launcher.child().pid(), getpid()));
   }
   if (terminal && setup.mode != StartMode::kRootOnly) {
@@ -190,12 +228,25 @@ Result<std::unique_ptr<RunningContainer>> RunningContainer::Prepare(const Contex
 
 Result<> RunningContainer::Go() {
   if (pending_ == nullptr) return {};
+  if (recording_)
+    pending_->launcher->WhenNotified([this](Fd listener) -> Result<> {
+      recording_->recorder = TRY(SeccompRecorder::Begin(std::move(listener)));
+      return {};
+    });
   TRY(pending_->launcher->Go());
   if (Fd listener = pending_->launcher->TakeNotifier()) TRY(network_->AddNotifier(std::move(listener)));
   child_ = pending_->launcher->TakeChild();
   WipeSecrets(pending_->plan);
   pending_.reset();
   return {};
+}
+
+Result<> RunningContainer::FinishRecording() {
+  if (!recording_ || recording_->recorder == nullptr) return {};
+  const std::set<SeccompCall> calls = recording_->recorder->Finish();
+  const SpecSeccomp profile = MinimalSeccomp(recording_->base, calls);
+  return ReplaceFileAt(AT_FDCWD, recording_->file, SeccompProfileText(profile), 0644, Durability::kVolatile)
+      .With("--seccomp-record");
 }
 
 Result<ExitStatus> RunningContainer::Wait() {

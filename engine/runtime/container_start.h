@@ -7,10 +7,13 @@
 #include <optional>
 
 #include "engine/base/context.h"
+#include "engine/cgroup/container_cgroup.h"
 #include "engine/runtime/container_streams.h"
 #include "engine/runtime/control_protocol.h"
+#include "engine/runtime/damage_reports.h"
 #include "engine/runtime/launcher.h"
 #include "engine/runtime/root_server.h"
+#include "engine/runtime/seccomp_recorder.h"
 #include "network/container_network.h"
 #include "storage/container_store.h"
 
@@ -21,6 +24,8 @@ struct StartSetup {
   bool stdin_open = false;
   TerminalSize size;
   int restarts = 0;
+  std::optional<ContainerCgroup>* cgroup = nullptr;  // that Begin made; empty: none can be had
+  DamageReports* damage = nullptr;         // outlives the container; nullptr: nobody is told
   std::optional<LaunchPlan::Fault> fault;  // tests
 };
 
@@ -38,8 +43,9 @@ class RunningContainer {
   Result<ExitStatus> Wait();
   // The container has ended. Nobody writes to its upper afterwards.
   void StopServer() { server_.Stop(); }
+  // The container has ended: with --seccomp-record its profile is written.
+  Result<> FinishRecording();
   ContainerNetwork* network() { return network_.get(); }  // nullptr: it has none of its own
-  void StopNetwork() { network_.reset(); }
   int user_namespace() const { return user_namespace_.get(); }
   const MountNamespace& mount_namespace() const { return mount_namespace_; }
   int proc() const { return proc_.get(); }  // of the container, O_PATH; -1 if it has none
@@ -57,6 +63,12 @@ class RunningContainer {
   std::unique_ptr<ContainerNetwork> network_;  // uses user_namespace_
   MountNamespace mount_namespace_;
   ContainerStreams streams_;
+  struct Recording {
+    std::string file;
+    std::optional<SpecSeccomp> base;
+    std::unique_ptr<SeccompRecorder> recorder;  // once it is executed
+  };
+  std::optional<Recording> recording_;
 };
 
 }  // namespace wolffia

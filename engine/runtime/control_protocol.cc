@@ -75,6 +75,7 @@ struct Encoder {
     out.Text(m.store_runroot);
     out.Text(m.container_id);
     out.Int(m.volatile_store);
+    out.Int(m.verify_reads);
     out.Int(m.log_level);
     out.Int(static_cast<int>(m.mode));
     (*this)(m.attach);
@@ -135,6 +136,7 @@ struct Decoder {
     m.store_runroot = in.Text();
     m.container_id = in.Text();
     m.volatile_store = in.Bool();
+    m.verify_reads = in.Bool();
     m.log_level = in.Small();
     m.mode = static_cast<StartMode>(in.Within(0, static_cast<int>(StartMode::kRootOnly)));
     (*this)(m.attach);

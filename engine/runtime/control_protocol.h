@@ -42,6 +42,7 @@ struct AttachRequest {
 struct StartRequest {
   std::string store_root, store_runroot, container_id;
   bool volatile_store = false;
+  bool verify_reads = false;  // storage.verify
   int log_level = 1;
   StartMode mode = StartMode::kRun;
   AttachRequest attach;

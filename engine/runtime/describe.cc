@@ -1,5 +1,6 @@
 #include <sys/mount.h>
 
+#include "engine/landlock/ruleset.h"
 #include "engine/runtime/capability.h"
 #include "engine/runtime/kernel_names.h"
 #include "engine/runtime/launch_plan.h"
@@ -50,11 +51,13 @@ struct Describer {
   std::string operator()(const SetOomScore& s) const {
     return "set oom_score_adj to " + std::to_string(s.value);
   }
+  std::string operator()(const SendNamespaces&) const { return "hand the namespaces to the monitor"; }
   std::string operator()(const NewSession&) const { return "start a new session"; }
   std::string operator()(const NewKeyring&) const { return "start a new session keyring"; }
   std::string operator()(const IsolateMounts& s) const {
     return std::string("make the host's mounts ") + (s.slave ? "slaves" : "private");
   }
+  std::string operator()(const NewCgroupNamespace&) const { return "make a cgroup namespace"; }
   std::string operator()(const OpenShared& s) const {
     return "open " + s.path + " of the container whose namespaces are joined";
   }
@@ -139,6 +142,17 @@ struct Describer {
   std::string operator()(const AwaitGo& s) const {
     return s.joinable ? "wait for the monitor, with a root that others may enter" : "wait for the monitor";
   }
+  std::string operator()(const MakeLandlock& s) const {
+    std::vector<std::string> kinds;
+    if (s.handled_fs != 0) kinds.push_back("files: " + LandlockAccessWords(s.handled_fs));
+    if (s.handled_net != 0) kinds.push_back(std::to_string(s.ports.size()) + " TCP ports");
+    if (s.scoped != 0) kinds.push_back("scopes");
+    return "make a Landlock ruleset (" + Join(kinds, "; ") + ")";
+  }
+  std::string operator()(const AllowPath& s) const {
+    return "allow by Landlock to " + LandlockAccessWords(s.access) + " " + s.path;
+  }
+  std::string operator()(const EnterLandlock&) const { return "enter the Landlock ruleset"; }
   std::string operator()(const DropBounding& s) const {
     return "drop the bounding capabilities except " + CapabilitySet(s.keep);
   }
@@ -162,8 +176,9 @@ struct Describer {
     return text;
   }
   std::string operator()(const NoNewPrivileges&) const { return "allow no new privileges"; }
-  std::string operator()(const InstallNotifier&) const {
-    return "install the filter of the network's fast path";
+  std::string operator()(const InstallNotifier& s) const {
+    return s.pass != 0 ? "install the filter that reports system calls"
+                       : "install the filter of the network's fast path";
   }
   std::string operator()(const InstallSeccomp&) const { return "install the seccomp filter"; }
   std::string operator()(const CloseDescriptors&) const { return "close all other descriptors"; }

@@ -11,12 +11,15 @@
 
 #include <csignal>
 
+#include "engine/base/event_loop.h"
 #include "engine/base/file.h"
 #include "engine/base/socket.h"
+#include "engine/cgroup/fork_into.h"
 #include "engine/runtime/control_client.h"
 #include "engine/runtime/events.h"
 #include "engine/runtime/exec_plan.h"
 #include "engine/runtime/exec_session.h"
+#include "engine/runtime/landlock_annotation.h"
 #include "engine/runtime/launcher.h"
 #include "engine/runtime/process_identity.h"
 #include "engine/runtime/seccomp.h"
@@ -27,6 +30,7 @@
 namespace wolffia {
 namespace {
 
+constexpr int64_t kMillisecond = 1'000'000;
 constexpr size_t kMaxOrderBytes = 16 << 20;
 constexpr size_t kMaxUserFileBytes = 4 << 20;
 
@@ -61,8 +65,10 @@ int LastCapability() {
 struct Prepared {
   RuntimeSpec spec;
   std::vector<sock_filter> seccomp;
+  LandlockRuleset landlock;
   std::vector<std::string> secrets;
   bool bypass = false;  // the network's fast path
+  std::string cgroup;   // of the container's processes; empty: it has none
 };
 
 Result<Prepared> Prepare(const ExecOrder& order, const Store& store) {
@@ -71,8 +77,11 @@ Result<Prepared> Prepare(const ExecOrder& order, const Store& store) {
   p.spec = TRY(containers.ReadSpec(order.container_id));
   auto record = ReadContainer(store, "containers/" + order.container_id);
   if (!record) return std::unexpected(containers.OrGone(order.container_id, std::move(record.error())));
+  if (auto status = containers.Get(order.container_id); status && status->started)
+    p.cgroup = status->started->cgroup;
   if (!record->secrets.empty()) p.secrets = TRY(ContainerSecrets::Read(store, *record)).env;
   p.bypass = UsesBypass(record->network_config);
+  p.landlock = TRY(CompiledLandlockOf(p.spec));
   if (p.spec.seccomp) p.seccomp = TRY(CompileSeccomp(*p.spec.seccomp, order.store_runroot + "/seccomp"));
   return p;
 }
@@ -97,6 +106,7 @@ Result<> JoinAndStart(const ExecOrder& order, Prepared& prepared, int helper) {
     return FailErrno("join the container's namespaces");
   ExecInputs inputs{.spec = prepared.spec, .request = request, .secrets = std::move(prepared.secrets)};
   inputs.seccomp = std::move(prepared.seccomp);
+  inputs.landlock = std::move(prepared.landlock);
   if (prepared.bypass) inputs.notifier = BypassFilter();
   if (request.privileged) inputs.last_capability = LastCapability();
   if (!request.user.empty()) {
@@ -118,10 +128,16 @@ Result<> JoinAndStart(const ExecOrder& order, Prepared& prepared, int helper) {
   return SendPacket(helper, Encode(ControlMessage(wolffia::Started{pid})), fds);
 }
 
-Result<Started> StartInside(const ExecOrder& order, Prepared& prepared) {
-  SocketPair sockets = TRY(MakeSocketPair());
+Result<pid_t> ForkJoiner(const Context& context, const std::string& cgroup, pid_t init) {
+  if (!cgroup.empty()) return ForkInto(context, cgroup, init);
   const pid_t joiner = fork();
   if (joiner < 0) return FailErrno("start a process");
+  return joiner;
+}
+
+Result<Started> StartInside(const Context& context, const ExecOrder& order, Prepared& prepared, pid_t init) {
+  SocketPair sockets = TRY(MakeSocketPair());
+  const pid_t joiner = TRY(ForkJoiner(context, prepared.cgroup, init));
   if (joiner == 0) {
     sockets.ours.Reset();
     auto done = JoinAndStart(order, prepared, sockets.theirs.get());
@@ -168,10 +184,11 @@ class Helper {
     TRY(SetOomScore(prepared.spec));
     const pid_t init = PidOf(kExecInit);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // nothing in the container may look at us through a copy of ours
-    auto started = StartInside(order_, prepared);
+    auto started = StartInside(context_, order_, prepared, init);
     if (!started && (IsEnding(kExecInit, init) || FailedByEnd(started.error().os_errno, kExecInit, init)))
       return NotRunning();
-    started_ = TRY(std::move(started));
+    if (!started) return std::unexpected(std::move(started).error());
+    started_ = *std::move(started);
     session.WritePid(started_.child.pid());
     if (started_.notifier) TRY(HandOverNotifier(store));
     std::vector<int> fds;
@@ -208,31 +225,27 @@ class Helper {
   }
 
   int AwaitEnd() {
-    const int64_t deadline = order_.request.timeout_ms > 0 ? Now() + order_.request.timeout_ms : 0;
+    const int64_t deadline =
+        order_.request.timeout_ms > 0 ? EventLoop::Now() / kMillisecond + order_.request.timeout_ms : 0;
     for (bool alive = true;;) {
       pollfd fds[] = {{started_.child.pidfd(), POLLIN, 0},
                       {control_.get(), POLLIN, 0},
                       {alive ? kExecInit : -1, POLLIN, 0},
                       {draining_ ? started_.master.get() : -1, POLLIN, 0}};
-      const int64_t left = deadline == 0 ? -1 : std::max<int64_t>(0, deadline - Now());
+      const int64_t left =
+          deadline == 0 ? -1 : std::max<int64_t>(0, deadline - EventLoop::Now() / kMillisecond);
       const int ready = poll(fds, std::size(fds), static_cast<int>(std::min<int64_t>(left, 1 << 30)));
       if (ready < 0) continue;
       if (fds[0].revents != 0) break;
       if (fds[1].revents != 0) HearClient();
       if (fds[3].revents != 0) Drain();
       // A container that shares the host's processes does not take this one along when it ends.
-      const bool over = fds[2].revents != 0 || (deadline != 0 && Now() >= deadline);
+      const bool over = fds[2].revents != 0 || (deadline != 0 && EventLoop::Now() / kMillisecond >= deadline);
       if (fds[2].revents != 0) alive = false;
       if (over) (void)started_.child.Signal(SIGKILL);
     }
     auto status = started_.child.Wait();
     return status ? status->ShellCode() : 125;
-  }
-
-  static int64_t Now() {
-    timespec time{};
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec * 1000 + time.tv_nsec / 1'000'000;
   }
 
   // The client leaves: a terminal that nobody reads is read here, one whose client died hangs up.

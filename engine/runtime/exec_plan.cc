@@ -120,6 +120,7 @@ Result<LaunchPlan> BuildExecPlan(ExecInputs in) {
                            .seccomp = std::move(in.seccomp),
                            .keep_groups = KeepsGroups(in.spec)};
   privileges.notifier = std::move(in.notifier);
+  privileges.landlock = std::move(in.landlock);
   if (in.spec.seccomp) privileges.seccomp_flags = in.spec.seccomp->flags;
   append(TRY(PlanPrivileges(std::move(privileges))));
   append(PlanExecute(process));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/landlock/ruleset.h"
 #include "engine/runtime/exec_request.h"
 #include "engine/runtime/launch_plan.h"
 
@@ -18,6 +19,7 @@ struct ExecInputs {
   std::vector<std::string> secrets;  // "NAME=value"
   std::vector<sock_filter> seccomp;
   std::vector<sock_filter> notifier;  // of the network's fast path; empty: none
+  LandlockRuleset landlock;           // empty: none
   int last_capability = 40;  // that the kernel knows
 };
 

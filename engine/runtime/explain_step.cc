@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "engine/landlock/uapi.h"
 #include "engine/runtime/launcher.h"
 
 namespace wolffia {
@@ -55,10 +56,19 @@ struct Remedy {
                ? "too many keyrings of this user are in use (kernel.keys.maxkeys); end other containers"
                : "";
   }
-  std::string operator()(const InstallNotifier&) const {
-    return os_errno == EBUSY ? "wolffia itself runs under a filter that notifies another program, and the kernel has "
-                               "only one such; leave bypass=on out"
+  std::string operator()(const InstallNotifier& s) const {
+    return os_errno == EBUSY ? std::string("wolffia itself runs under a filter that notifies another program, and the "
+                                           "kernel has only one such; leave ") +
+                                   (s.pass != 0 ? "--seccomp-record" : "bypass=on") + " out"
                              : "";
+  }
+  std::string operator()(const AllowPath& s) const {
+    return os_errno == ENOENT || os_errno == ENOTDIR
+               ? "the container has no " + s.path + "; where it may be missing, the Landlock policy writes -" + s.path
+               : "";
+  }
+  std::string operator()(const EnterLandlock&) const {
+    return os_errno == E2BIG ? "wolffia itself runs in too many Landlock rulesets (the kernel allows 16)" : "";
   }
   std::string operator()(const SetRlimit&) const {
     return os_errno == EPERM ? "an ordinary user cannot raise a hard limit (see ulimit -H)" : "";
@@ -107,7 +117,13 @@ struct Remedy {
   }
 };
 
-Error ExplainExecute(const Execute& step, const ChildMessage& message) {
+bool ForbidsExecution(const LaunchPlan& plan) {
+  for (const LaunchStep& step : plan.steps)
+    if (const auto* make = std::get_if<MakeLandlock>(&step)) return (make->handled_fs & landlock::kExecute) != 0;
+  return false;
+}
+
+Error ExplainExecute(const LaunchPlan& plan, const Execute& step, const ChildMessage& message) {
   std::string name = step.argv.empty() ? "" : step.argv[0];
   std::string reason = std::strerror(message.os_errno);
   if (message.detail == ChildDetail::kInterpreter)
@@ -121,6 +137,8 @@ Error ExplainExecute(const Execute& step, const ChildMessage& message) {
                      : "execute " + name + ": " + reason};
   }
   if (message.os_errno == ENOEXEC) reason += " (not a program of this architecture, or a script without #!)";
+  if (message.os_errno == EACCES && ForbidsExecution(plan))
+    reason += " (the container's Landlock policy allows what its exec names, the dynamic loader included)";
   return {Code::kNotExecutable, message.os_errno, "execute " + name + ": " + reason};
 }
 
@@ -130,7 +148,7 @@ Error ExplainStep(const LaunchPlan& plan, const ChildMessage& message) {
   if (message.step < 0 || static_cast<size_t>(message.step) >= plan.steps.size())
     return {Code::kIo, 0, "the container's first process sent a malformed message"};
   const LaunchStep& step = plan.steps[static_cast<size_t>(message.step)];
-  if (const auto* execute = std::get_if<Execute>(&step)) return ExplainExecute(*execute, message);
+  if (const auto* execute = std::get_if<Execute>(&step)) return ExplainExecute(plan, *execute, message);
   std::string sentence = Describe(step) + ": ";
   if (std::string_view words = DetailWords(message.detail); !words.empty())
     sentence.append(words).append(": ");

@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "engine/base/file.h"
+#include "engine/runtime/network_at_path.h"
 
 namespace wolffia {
 namespace {
@@ -32,10 +33,27 @@ Fd OpenInit(const StartedRecord& started) {
   return pidfd;
 }
 
+Result<JoinedNamespaces> OpenAtPath(const std::string& path, const RuntimeSpec& spec) {
+  NetworkAtPath at = TRY(OpenNetworkAtPath(path));
+  if (at.maps.uids != spec.uid_mappings || at.maps.gids != spec.gid_mappings)
+    return Fail(Code::kInvalid,
+                "--network ns:" + path +
+                    ": the user namespace that it belongs to maps other ids than when the container was "
+                    "made, and the container's files have the ids of then; make the container anew");
+  JoinedNamespaces joined;
+  joined.user = std::move(at.user);
+  joined.network = std::move(at.network);
+  joined.flags = CLONE_NEWUSER | CLONE_NEWNET;
+  return joined;
+}
+
 }  // namespace
 
-Result<std::optional<JoinedContainer>> OpenJoinTarget(const Store& store, const ContainerRecord& record) {
-  JoinedContainer joined;
+Result<std::optional<JoinedNamespaces>> OpenJoinTarget(const Store& store, const ContainerRecord& record,
+                                                       const RuntimeSpec& spec) {
+  if (const std::string path(NamespacePath(record.network_config)); !path.empty())
+    return std::optional(TRY(OpenAtPath(path, spec)));
+  JoinedNamespaces joined;
   std::string id;
   for (const auto& [mode, flag] : {std::pair<const std::string&, uint64_t>{record.pid_mode, CLONE_NEWPID},
                                    {record.ipc_mode, CLONE_NEWIPC},
@@ -45,7 +63,7 @@ Result<std::optional<JoinedContainer>> OpenJoinTarget(const Store& store, const 
     id = mode.substr(kContainer.size());
     joined.flags |= flag;
   }
-  if (joined.flags == 0) return std::optional<JoinedContainer>();
+  if (joined.flags == 0) return std::optional<JoinedNamespaces>();
   joined.flags |= CLONE_NEWUSER;
   auto status = ContainerStore(store).Get(id);
   if (!status)
@@ -57,7 +75,7 @@ Result<std::optional<JoinedContainer>> OpenJoinTarget(const Store& store, const 
   if (!joined.init)
     return Fail(Code::kBusy, "some dependencies of container " + record.id + " are not started: " + id +
                                  " (" + status->record.name + "): container state improper");
-  return std::optional<JoinedContainer>(std::move(joined));
+  return std::optional<JoinedNamespaces>(std::move(joined));
 }
 
 }  // namespace wolffia

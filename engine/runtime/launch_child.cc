@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
@@ -30,13 +31,15 @@ namespace {
 constexpr int kLastCapability = 63;  // the kernel says EINVAL at the first that it does not know
 
 constexpr int kServed[] = {kFuseFd, kMemoryFd};
+constexpr size_t kMaxSent = 3;  // descriptors of one message
 
-bool Send(const ChildMessage& message, std::span<const int> fds = {}) {
+// As a raw call: its sixth argument, which sendmsg(2) does not have, is there for a filter to see.
+bool Send(const ChildMessage& message, std::span<const int> fds = {}, uint64_t pass = 0) {
   iovec data{const_cast<ChildMessage*>(&message), sizeof message};
   msghdr header{};
   header.msg_iov = &data;
   header.msg_iovlen = 1;
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof kServed)] = {};
+  alignas(cmsghdr) char control[CMSG_SPACE(kMaxSent * sizeof(int))] = {};
   if (!fds.empty()) {
     header.msg_control = control;
     header.msg_controllen = CMSG_SPACE(fds.size_bytes());
@@ -46,8 +49,8 @@ bool Send(const ChildMessage& message, std::span<const int> fds = {}) {
     c->cmsg_len = CMSG_LEN(fds.size_bytes());
     memcpy(CMSG_DATA(c), fds.data(), fds.size_bytes());
   }
-  ssize_t n;
-  do n = sendmsg(kChildSocket, &header, MSG_NOSIGNAL);
+  long n;
+  do n = syscall(SYS_sendmsg, kChildSocket, &header, MSG_NOSIGNAL, 0, 0, pass);
   while (n < 0 && errno == EINTR);
   return n == sizeof message;
 }
@@ -80,8 +83,8 @@ void ForgetParent(const LaunchPlan& plan, int socket) {
 
 }  // namespace
 
-StepOutcome SendToParent(ChildMessage::Kind kind, int fd) {
-  return Send({.kind = kind}, std::span(&fd, 1)) ? StepOutcome{} : Failed(errno);
+StepOutcome SendToParent(ChildMessage::Kind kind, int fd, uint64_t pass) {
+  return Send({.kind = kind}, std::span(&fd, 1), pass) ? StepOutcome{} : Failed(errno);
 }
 
 // --- The steps that make the process ---
@@ -114,6 +117,20 @@ StepOutcome Do(ChildState&, const step::SetOomScore& s) {
   return outcome;
 }
 
+StepOutcome Do(ChildState&, const step::SendNamespaces&) {
+  int fds[kMaxSent] = {-1, -1, -1};
+  StepOutcome outcome;
+  for (size_t i = 0; i < kMaxSent && outcome.os_errno == 0; i++) {
+    constexpr const char* kPaths[kMaxSent] = {"/proc/self/ns/user", "/proc/self/ns/net", "/proc/self/ns/mnt"};
+    fds[i] = open(kPaths[i], O_RDONLY | O_CLOEXEC);
+    outcome = Check(fds[i]);
+  }
+  if (outcome.os_errno == 0 && !Send({.kind = ChildMessage::kNamespaces}, fds)) outcome = Failed(errno);
+  for (int fd : fds)
+    if (fd >= 0) close(fd);
+  return outcome;
+}
+
 StepOutcome Do(ChildState&, const step::NewSession&) {
   return Check(setsid());
 }
@@ -136,6 +153,11 @@ StepOutcome Do(ChildState&, const step::SendFuse& s) {
 StepOutcome Do(ChildState&, const step::SetHostname& s) {
   return Check(s.domain ? setdomainname(s.name.data(), s.name.size())
                         : sethostname(s.name.data(), s.name.size()));
+}
+
+// Not by clone3, which would take the cgroup of the monitor for its root.
+StepOutcome Do(ChildState&, const step::NewCgroupNamespace&) {
+  return Check(unshare(CLONE_NEWCGROUP));
 }
 
 StepOutcome Do(ChildState&, const step::RaiseLoopback&) {
@@ -257,7 +279,7 @@ StepOutcome Do(ChildState&, const step::NoNewPrivileges&) {
   return Check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
-// The filter lets sendmsg(2) through as it is used here (BypassFilter).
+// The filter lets sendmsg(2) through as it is used here (BypassFilter, RecordingFilter).
 StepOutcome Do(ChildState&, const step::InstallNotifier& s) {
   sock_fprog program{static_cast<unsigned short>(s.program.size()),
                      const_cast<sock_filter*>(s.program.data())};
@@ -272,7 +294,7 @@ StepOutcome Do(ChildState&, const step::InstallNotifier& s) {
     listener = install();
   }
   if (listener < 0) return Failed(errno);
-  StepOutcome outcome = SendToParent(ChildMessage::kNotifier, listener);
+  StepOutcome outcome = SendToParent(ChildMessage::kNotifier, listener, s.pass);
   close(listener);
   return outcome;
 }

@@ -5,6 +5,7 @@
 //
 //   child                                    parent
 //   -----                                    ------
+//   kNamespaces + descriptors          -->   of a hidden child (SendNamespaces)
 //   waits (AwaitMaps)                  <--   kMaps     uid_map and gid_map are written
 //   kFuse + descriptors (SendFuse)     -->   serves the lower, or the whole root
 //   kTerminal + master (OpenTerminal)  -->   of a container or an exec with a terminal
@@ -45,7 +46,7 @@ enum class ChildDetail : int32_t {
 };
 
 struct ChildMessage {
-  enum Kind : uint32_t { kMaps = 1, kGo, kFuse, kReady, kFailed, kTerminal, kNotifier };
+  enum Kind : uint32_t { kMaps = 1, kGo, kFuse, kReady, kFailed, kTerminal, kNotifier, kNamespaces };
   uint32_t kind = 0;
   int32_t step = -1;
   int32_t os_errno = 0;

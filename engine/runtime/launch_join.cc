@@ -4,6 +4,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,11 +21,14 @@ namespace {
 struct Report {
   int32_t pid = -1;
   int32_t os_errno = 0;
-  bool joined = false, mapped = true;
+  bool scored = true, joined = false, mapped = true;
 };
 
 bool Join(const LaunchPlan& plan) {
-  if (plan.join) return setns(plan.join->pidfd, static_cast<int>(plan.join->flags)) == 0;
+  if (plan.join && plan.join->pidfd >= 0)
+    return setns(plan.join->pidfd, static_cast<int>(plan.join->flags)) == 0;
+  if (plan.join)
+    return setns(plan.join->user, CLONE_NEWUSER) == 0 && setns(plan.join->network, CLONE_NEWNET) == 0;
   return setns(plan.parent_user_namespace, CLONE_NEWUSER) == 0;
 }
 
@@ -32,10 +36,19 @@ bool Join(const LaunchPlan& plan) {
   Report report;
   const uid_t uid = geteuid();
   const gid_t gid = getegid();
-  if (Join(plan)) {
+  // The child inherits both. The score first: files in /proc of who is hidden are the host root's.
+  if (plan.oom_score) {
+    ChildState state{plan, memory};
+    const StepOutcome outcome = Do(state, step::SetOomScore{*plan.oom_score});
+    report.scored = outcome.os_errno == 0;
+    errno = outcome.os_errno;
+  }
+  if (plan.hidden) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  if (report.scored && Join(plan)) {
     report.joined = true;
     clone_args args{};
     args.flags = plan.clone_flags | CLONE_PARENT;  // the exit signal is that of this process then
+    EnterCgroup(plan, args);
     report.pid = static_cast<int32_t>(syscall(SYS_clone3, &args, sizeof args));
     if (report.pid == 0) RunLaunchChild(plan, memory, socket);
   }
@@ -56,7 +69,15 @@ std::unexpected<Error> ExplainBelow(const Report& report) {
   return FailErrno(what, report.os_errno == 0 ? ESRCH : report.os_errno);
 }
 
+std::unexpected<Error> ExplainAtPath(const Report& report) {
+  return FailErrno(report.joined ? "make the container's namespaces beside the network that --network names"
+                                 : "join the network that --network names",
+                   report.os_errno == 0 ? ESRCH : report.os_errno);
+}
+
 std::unexpected<Error> Explain(const Report& report) {
+  if (!report.scored)
+    return FailErrno("set oom_score_adj: an ordinary user cannot lower it", report.os_errno);
   // ESRCH: its first process has ended; ENOMEM: so has the pid namespace.
   if (report.os_errno == ESRCH || report.os_errno == ENOMEM || report.os_errno == 0)
     return Fail(
@@ -82,16 +103,17 @@ Result<Child> CloneJoined(const LaunchPlan& plan, ChildMemory& memory, int socke
   int failed = errno;
   sigprocmask(SIG_SETMASK, &old, nullptr);
   if (between < 0) return FailErrno("start a process", failed);
-  Child joiner(between, Fd());
+  Child joiner = TRY(Child::Forked(between));
   pipe.write.Reset();
   Report report;
   size_t n = TRY(ReadFull(pipe.read.get(), &report, sizeof report));
   TRY(joiner.Wait());
-  if (n != sizeof report || report.pid < 0) return plan.join ? Explain(report) : ExplainBelow(report);
+  if (n != sizeof report || report.pid < 0) {
+    if (!plan.join) return ExplainBelow(report);
+    return plan.join->pidfd >= 0 ? Explain(report) : ExplainAtPath(report);
+  }
   // It is our child and not reaped: the number cannot mean another.
-  Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, report.pid, 0)));
-  if (!pidfd) return FailErrno("open a pidfd of the container's first process");
-  Child child(report.pid, std::move(pidfd));
+  Child child = TRY_WITH(Child::Forked(report.pid), "the container's first process");
   if (!report.mapped) return ExplainBelow(report);
   return child;
 }

@@ -89,13 +89,17 @@ class Builder {
 
   Result<LaunchPlan> Build() {
     plan_.clone_flags = TRY(CloneFlags(spec_, options_.join));
+    const bool hides_cgroups = options_.own_cgroup && Has(CLONE_NEWCGROUP);
+    if (hides_cgroups) plan_.clone_flags &= ~uint64_t{CLONE_NEWCGROUP};
     plan_.join = options_.join;
+    plan_.hidden = plan_.join && (plan_.join->flags & CLONE_NEWPID) != 0;
     plan_.maps = TRY(MapsOf(spec_, host_));
     TRY(CheckProcess(spec_.process, plan_.maps));
     int first_slot = root_.layered ? 0 : 1;
     MountPlan mounts = TRY(PlanMounts(spec_, host_, plan_.maps, first_slot));
     plan_.slot_count = mounts.slot_count;
     Detach(mounts.slave);
+    if (hides_cgroups) Add(step::NewCgroupNamespace{});
     Share(mounts);
     Add(step::EnterDirectory{root_.container_dir});
     Sources(mounts);
@@ -109,6 +113,8 @@ class Builder {
                              .seccomp = std::move(options_.seccomp),
                              .keep_groups = KeepsGroups(spec_)};
     privileges.notifier = std::move(options_.notifier);
+    privileges.notifier_pass = options_.notifier_pass;
+    privileges.landlock = std::move(options_.landlock);
     if (spec_.seccomp) privileges.seccomp_flags = spec_.seccomp->flags;
     Append(TRY(PlanPrivileges(std::move(privileges))));
     Append(PlanExecute(spec_.process));
@@ -124,8 +130,12 @@ class Builder {
 
   void Detach(bool slave) {
     Add(step::DieWithParent{});
+    if (plan_.hidden) Add(step::SendNamespaces{});
     Add(step::AwaitMaps{});
-    if (spec_.process.oom_score_adj) Add(step::SetOomScore{*spec_.process.oom_score_adj});
+    if (plan_.hidden)
+      plan_.oom_score = spec_.process.oom_score_adj;
+    else if (spec_.process.oom_score_adj)
+      Add(step::SetOomScore{*spec_.process.oom_score_adj});
     Add(step::NewSession{});
     Add(step::NewKeyring{});
     Add(step::IsolateMounts{slave});

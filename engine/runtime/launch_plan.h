@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/landlock/ruleset.h"
 #include "engine/oci/runtime_spec.h"
 #include "engine/runtime/host_facts.h"
 #include "engine/runtime/launch_step.h"
@@ -34,10 +35,11 @@ struct RootSource {
   bool volatile_upper = false;  // the container is removed when it ends: overlayfs need not sync
 };
 
-// Namespaces of another container, which the child is made in.
+// Namespaces that exist, which the child is made in.
 struct JoinTarget {
-  int pidfd = -1;      // of that container's first process
-  uint64_t flags = 0;  // CLONE_NEW*
+  int pidfd = -1;               // of another container's first process; -1: they have descriptors
+  uint64_t flags = 0;           // CLONE_NEW*
+  int user = -1, network = -1;  // without a pidfd
 };
 
 // Of --mount type=image: relative to the container's directory.
@@ -52,6 +54,11 @@ struct LaunchPlan {
   int slot_count = 0;  // descriptors that steps hand to later steps
   std::optional<JoinTarget> join;
   int parent_user_namespace = -1;  // the new one is made below it; -1: below ours
+  int cgroup = -1;                 // directory that the child is made in; -1: it stays in ours
+  // Processes of another container can see the child: it cannot be looked at or traced from its first
+  // instruction to execve. Until its root is its own, whoever could would have the host's (CVE-2016-9962).
+  bool hidden = false;
+  std::optional<int> oom_score;  // of a hidden child, which cannot write its own
 
   // Tests force the failure of every step: this step fails with this errno instead of being done.
   struct Fault {
@@ -64,12 +71,15 @@ struct LaunchPlan {
 struct LaunchOptions {
   bool stdin_open = false;
   uint16_t rows = 0, columns = 0;  // of the terminal's window; 0: not known
-  std::optional<JoinTarget> join;  // namespaces of the spec that are another container's
+  std::optional<JoinTarget> join;  // namespaces of the spec that are not made
+  bool own_cgroup = false;         // the child is made in a cgroup of its own
   bool hold = false;               // nothing is executed: the root stands for others
   bool wait = false;               // the command is executed when a user says so: until then as `hold`
   ContainerSecrets secrets;
-  std::vector<sock_filter> seccomp;  // compiled from spec.seccomp; empty: none
-  std::vector<sock_filter> notifier;  // of the network's fast path; empty: none
+  std::vector<sock_filter> seccomp;   // compiled from spec.seccomp; empty: none
+  std::vector<sock_filter> notifier;  // of the network's fast path or of a recorder; empty: none
+  uint64_t notifier_pass = 0;         // of a recorder (RecordingFilter)
+  LandlockRuleset landlock;           // compiled from spec.landlock; empty: none
 };
 
 // kInvalid for a spec that contradicts itself, kUnsupported for what an ordinary user or this version cannot

@@ -53,6 +53,15 @@ uint32_t SeccompFlags(const std::vector<std::string>& names) {
   return flags;
 }
 
+// Root finds every path, whoever the container's user is.
+void AddRules(const LandlockRuleset& rules, std::vector<LaunchStep>& steps) {
+  step::MakeLandlock make{rules.handled_fs, rules.handled_net, rules.scoped, {}};
+  for (const LandlockRuleset::Port& port : rules.ports) make.ports.emplace_back(port.port, port.access);
+  steps.push_back(std::move(make));
+  for (const LandlockRuleset::Path& path : rules.paths)
+    steps.push_back(step::AllowPath{path.path, path.access, path.optional});
+}
+
 }  // namespace
 
 Result<> CheckProcess(const SpecProcess& process, const IdMaps& maps) {
@@ -105,6 +114,8 @@ Result<std::vector<LaunchStep>> PlanPrivileges(PrivilegePlan plan) {
   const bool set_groups = !plan.maps.single && !plan.keep_groups;
   std::vector<LaunchStep> steps;
   auto add = [&](LaunchStep step) { steps.push_back(std::move(step)); };
+  const bool landlock = !plan.landlock.empty();
+  if (landlock) AddRules(plan.landlock, steps);
   add(step::ChangeDirectory{process.cwd, false});
   add(step::DropBounding{bounding});
   add(step::SetIds{process.user.uid, process.user.gid, process.user.additional_gids, set_groups});
@@ -113,13 +124,14 @@ Result<std::vector<LaunchStep>> PlanPrivileges(PrivilegePlan plan) {
   add(step::SetUmask{process.user.umask.value_or(022)});
   const bool filter = !plan.seccomp.empty(), notifier = !plan.notifier.empty();
   step::InstallSeccomp seccomp{std::move(plan.seccomp), SeccompFlags(plan.seccomp_flags)};
-  // Without no_new_privs only CAP_SYS_ADMIN of the namespace may install a filter, so it comes before the
-  // capabilities go; with it the filter comes as late as possible.
+  // Without no_new_privs only CAP_SYS_ADMIN of the namespace may install a filter or enter Landlock, so these
+  // come before the capabilities go; with it they come as late as possible.
   auto install = [&] {
-    if (notifier) add(step::InstallNotifier{std::move(plan.notifier)});
+    if (landlock) add(step::EnterLandlock{});
+    if (notifier) add(step::InstallNotifier{std::move(plan.notifier), plan.notifier_pass});
     if (filter) add(std::move(seccomp));
   };
-  if ((filter || notifier) && !process.no_new_privileges) {
+  if ((filter || notifier || landlock) && !process.no_new_privileges) {
     add(step::SetCapabilities{final.permitted | kSysAdmin, final.permitted | kSysAdmin, final.inheritable,
                               0});
     install();

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "engine/landlock/ruleset.h"
 #include "engine/oci/runtime_spec.h"
 #include "engine/runtime/id_map.h"
 #include "engine/runtime/launch_step.h"
@@ -28,7 +29,9 @@ struct PrivilegePlan {
   const IdMaps& maps;
   std::vector<sock_filter> seccomp;  // empty: none
   std::vector<std::string> seccomp_flags;
-  std::vector<sock_filter> notifier;  // of the fast path; empty: none
+  std::vector<sock_filter> notifier;  // of the fast path or of a recorder; empty: none
+  uint64_t notifier_pass = 0;
+  LandlockRuleset landlock;           // empty: none
   bool keep_groups = false;
 };
 Result<std::vector<LaunchStep>> PlanPrivileges(PrivilegePlan plan);

@@ -24,12 +24,15 @@ struct AwaitMaps {};      // the parent has written uid_map and gid_map
 struct SetOomScore {      // before BecomeRoot: afterwards the kernel gives /proc/self to the host's root
   int value = 0;
 };
+// User, network and mount, to a monitor that may not look at us (LaunchPlan::hidden).
+struct SendNamespaces {};
 struct NewSession {};   // setsid
 struct NewKeyring {};   // else the container possesses the user's session keyring
 struct IsolateMounts {  // propagation of everything that was copied from the host
   bool slave = false;   // mounts that the host makes later appear in bind mounts
 };
-struct OpenShared {  // a mount of the container whose namespaces are joined
+struct NewCgroupNamespace {};  // whose root is the cgroup that the child was made in
+struct OpenShared {            // a mount of the container whose namespaces are joined
   std::string path;
   int slot = 0;
 };
@@ -160,6 +163,18 @@ struct AwaitGo {          // says that the root stands, waits until the monitor 
 };
 
 // --- Giving privileges up ---
+// Of Landlock: numbers as in engine/landlock/uapi.h. The rules are made by root, who finds every path; the
+// ruleset is entered when all else is done that it could forbid.
+struct MakeLandlock {
+  uint64_t handled_fs = 0, handled_net = 0, scoped = 0;
+  std::vector<std::pair<uint16_t, uint64_t>> ports;  // and what is allowed on each
+};
+struct AllowPath {
+  std::string path;
+  uint64_t access = 0;
+  bool optional = false;  // a missing one is skipped
+};
+struct EnterLandlock {};
 struct DropBounding {  // before the ids change: it needs CAP_SETPCAP
   uint64_t keep = 0;   // bit n: capability n
 };
@@ -179,8 +194,9 @@ struct SetCapabilities {
   uint64_t effective = 0, permitted = 0, inheritable = 0, ambient = 0;
 };
 struct NoNewPrivileges {};
-struct InstallNotifier {  // of the fast path: who listens to it is sent to the parent
+struct InstallNotifier {  // of the fast path, or of a recorder: who listens to it is sent to the parent
   std::vector<sock_filter> program;
+  uint64_t pass = 0;  // sixth argument of that sendmsg(2), by which a recorder's filter knows it
 };
 struct InstallSeccomp {
   std::vector<sock_filter> program;
@@ -197,17 +213,18 @@ struct Execute {
 namespace wolffia {
 
 using LaunchStep =
-    std::variant<step::DieWithParent, step::AwaitMaps, step::SetOomScore, step::NewSession, step::NewKeyring,
-                 step::IsolateMounts, step::OpenShared, step::EnterDirectory, step::OpenFuse, step::MountFuse,
-                 step::MountMemory, step::SendFuse, step::OpenSource, step::OpenNull, step::SetHostname,
-                 step::RaiseLoopback, step::BecomeRoot, step::GiveOwner, step::MountOverlay,
-                 step::AttachRootfs, step::OpenRoot, step::MountFilesystem, step::BindMount,
-                 step::MountOverlayAt, step::WriteFile, step::MakeDirectory, step::MakeSymlink,
-                 step::WriteSysctl, step::ReadOnlyPath, step::MaskPath, step::RootAttributes, step::PivotRoot,
-                 step::NullStdin, step::OpenTerminal, step::OwnStdio, step::SetRlimit, step::HideMemory,
-                 step::Hold, step::AwaitGo, step::DropBounding, step::SetIds, step::ChangeDirectory,
-                 step::SetUmask, step::SetCapabilities, step::NoNewPrivileges, step::InstallNotifier, step::InstallSeccomp,
-                 step::CloseDescriptors, step::Execute>;
+    std::variant<step::DieWithParent, step::AwaitMaps, step::SetOomScore, step::SendNamespaces,
+                 step::NewSession, step::NewKeyring, step::IsolateMounts, step::NewCgroupNamespace,
+                 step::OpenShared, step::EnterDirectory, step::OpenFuse, step::MountFuse, step::MountMemory,
+                 step::SendFuse, step::OpenSource, step::OpenNull, step::SetHostname, step::RaiseLoopback,
+                 step::BecomeRoot, step::GiveOwner, step::MountOverlay, step::AttachRootfs, step::OpenRoot,
+                 step::MountFilesystem, step::BindMount, step::MountOverlayAt, step::WriteFile,
+                 step::MakeDirectory, step::MakeSymlink, step::WriteSysctl, step::ReadOnlyPath,
+                 step::MaskPath, step::RootAttributes, step::PivotRoot, step::NullStdin, step::OpenTerminal,
+                 step::OwnStdio, step::SetRlimit, step::HideMemory, step::Hold, step::AwaitGo,
+                 step::MakeLandlock, step::AllowPath, step::EnterLandlock, step::DropBounding, step::SetIds,
+                 step::ChangeDirectory, step::SetUmask, step::SetCapabilities, step::NoNewPrivileges,
+                 step::InstallNotifier, step::InstallSeccomp, step::CloseDescriptors, step::Execute>;
 
 // One line for people: "mount proc on /proc (nosuid,nodev,noexec)". The same words are in errors, in
 // --log-level=debug and in the golden files.

@@ -4,6 +4,7 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@ Result<Child> CloneChild(const LaunchPlan& plan, ChildMemory& memory, int socket
   clone_args args{};
   args.flags = plan.clone_flags | CLONE_PIDFD;
   args.pidfd = reinterpret_cast<uintptr_t>(&pidfd);
+  EnterCgroup(plan, args);
   args.exit_signal = (plan.clone_flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD;  // a sibling has its maker's own
   sigset_t all, old;
   sigfillset(&all);
@@ -30,6 +32,8 @@ Result<Child> CloneChild(const LaunchPlan& plan, ChildMemory& memory, int socket
   int failed = errno;
   sigprocmask(SIG_SETMASK, &old, nullptr);
   // ENOMEM: the first process of the pid namespace has ended.
+  if (pid < 0 && plan.cgroup >= 0 && failed == EAGAIN)
+    return Fail(Code::kBusy, "start a process in the container: its --pids-limit is reached", EAGAIN);
   if (pid < 0 && (plan.clone_flags & CLONE_NEWUSER) == 0)
     return FailErrno("start a process in the container", failed == ENOMEM ? ESRCH : failed);
   if (pid < 0)
@@ -57,6 +61,10 @@ Result<Launcher> Launcher::Begin(const LaunchPlan& plan, const HostFacts& host) 
   sockets.theirs.Reset();  // so that the child's end is seen here, too
   pid_t pid = launcher.child_.pid();
   if (!between) launcher.maps_ = TRY(IdMapWriter::Start(pid, plan.maps, host));
+  if (plan.hidden) {
+    TRY(launcher.ReceiveNamespaces());
+    return launcher;
+  }
   // Now, because the child soon changes its ids and then may not be looked at.
   auto user_namespace = Open("/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY);
   if (!user_namespace && launcher.IsEnding(user_namespace.error())) return launcher.ExplainEnd();
@@ -66,6 +74,17 @@ Result<Launcher> Launcher::Begin(const LaunchPlan& plan, const HostFacts& host) 
   launcher.net_namespace_ = TRY(std::move(net_namespace));
   launcher.mount_namespace_ = MountNamespaceOf(pid);
   return launcher;
+}
+
+Result<> Launcher::ReceiveNamespaces() {
+  Packet packet = TRY(Receive(ChildMessage::kNamespaces));
+  struct stat mounts;
+  if (packet.fds.size() != 3 || fstat(packet.fds[2].get(), &mounts) < 0)
+    return Fail(Code::kIo, "the container's first process did not send its namespaces");
+  user_namespace_ = std::move(packet.fds[0]);
+  net_namespace_ = std::move(packet.fds[1]);
+  mount_namespace_ = {mounts.st_dev, mounts.st_ino};
+  return {};
 }
 
 Result<Launcher> Launcher::BeginInside(const LaunchPlan& plan) {
@@ -126,7 +145,10 @@ Result<> Launcher::AwaitExecuted() {
     memcpy(&message, packet.data.data(), sizeof message);
     if (message.kind != ChildMessage::kNotifier || packet.fds.empty())
       return std::unexpected(ExplainStep(*plan_, message));
-    notifier_ = std::move(packet.fds[0]);
+    if (take_notifier_)
+      TRY(take_notifier_(std::move(packet.fds[0])));
+    else
+      notifier_ = std::move(packet.fds[0]);
   }
 }
 

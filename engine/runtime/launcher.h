@@ -3,6 +3,7 @@
 // kills the child.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "engine/base/process.h"
@@ -35,6 +36,8 @@ class Launcher {
 
   const Child& child() const { return child_; }
   Child TakeChild() { return std::move(child_); }
+  // Whoever takes the notifier at once, before the child goes on; by default TakeNotifier has it at the end.
+  void WhenNotified(std::function<Result<>(Fd)> take) { take_notifier_ = std::move(take); }
   Fd TakeNotifier() { return std::move(notifier_); }  // after Go or AwaitExecuted, of a plan with a notifier
   Fd TakeUserNamespace() { return std::move(user_namespace_); }
   Fd TakeNetNamespace() { return std::move(net_namespace_); }
@@ -43,6 +46,7 @@ class Launcher {
  private:
   Launcher() = default;
   Result<Packet> Receive(ChildMessage::Kind expected);
+  Result<> ReceiveNamespaces();  // of a hidden child
   bool IsEnding(const Error& error) const;
   std::unexpected<Error> ExplainEnd();
   Error ExplainDeath();
@@ -50,6 +54,7 @@ class Launcher {
   const LaunchPlan* plan_ = nullptr;
   Child child_;
   Fd socket_, notifier_;
+  std::function<Result<>(Fd)> take_notifier_;
   Fd user_namespace_, net_namespace_;
   MountNamespace mount_namespace_;
   IdMapWriter maps_;

@@ -39,6 +39,7 @@ int Monitor::Run() {
   auto started = Start();
   if (started && mode_ == StartMode::kRun) started = Go();
   if (!started) {
+    if (std::string damage = TellDamage(); !damage.empty()) started.error().what += "; " + damage;
     running_.reset();
     End({ExitCodeOf(started.error()), context_.now(), started.error().what});
     server_->SendAll(Failed{std::move(started.error())});
@@ -48,8 +49,9 @@ int Monitor::Run() {
   if (mode_ != StartMode::kRootOnly) Tell("init");
   if (mode_ == StartMode::kRun) Tell("start");
   (void)loop_->Run();
+  TellDamage();
   if (stopped_ && mode_ != StartMode::kRootOnly) Tell("stop");
-  End({exit_code_, context_.now(), error_, stopped_ && !by_session_, false, restarts_,
+  End({exit_code_, context_.now(), error_, stopped_ && !by_session_, oom_kills_ > 0, restarts_,
        log_ ? log_->lost() : 0});
   for (ClientId client : stop_askers_) server_->Send(client, Done{forced_});
   server_->SendAll(Exited{exit_code_, error_});
@@ -71,7 +73,8 @@ Result<> Monitor::Begin(StartRequest request, std::vector<Fd> fds) {
   mode_ = request.mode;
   size_ = request.attach.size;
   store_ = TRY(Store::Open({request.store_root, request.store_runroot,
-                            request.volatile_store ? Durability::kVolatile : Durability::kSafe}));
+                            request.volatile_store ? Durability::kVolatile : Durability::kSafe,
+                            request.verify_reads}));
   ContainerStatus container = TRY(ContainerStore(*store_).Get(request.container_id));
   ReadRecord(container.record);
   if (request.attach.streams & kStdin) stdin_open_ = true;
@@ -91,6 +94,8 @@ Result<> Monitor::Begin(StartRequest request, std::vector<Fd> fds) {
   if (mode_ != StartMode::kRootOnly) TRY(WriteOwnPid());
   sigset_t all;
   sigfillset(&all);
+  damage_ = TRY(DamageReports::Create());
+  TRY(loop_->Watch(damage_->fd(), EPOLLIN, [this](uint32_t) { TellDamage(); }));
   signals_ = Fd(signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_) return FailErrno("watch for signals");
   return loop_->Watch(signals_.get(), EPOLLIN, [this](uint32_t) { HandleSignal(); });
@@ -132,13 +137,17 @@ Result<> Monitor::WriteOwnPid() {
 
 Result<> Monitor::Start() {
   ContainerStatus container = TRY(ContainerStore(*store_).Get(id_));
+  if (mode_ != StartMode::kRootOnly && !cgroup_) TRY(BeginCgroup(container.record.cgroup));
   running_ = TRY(RunningContainer::Prepare(context_, *store_, container,
                                            {.mode = mode_,
                                             .stdin_open = stdin_open_,
                                             .size = size_,
                                             .restarts = restarts_,
+                                            .cgroup = &cgroup_,
+                                            .damage = damage_.get(),
                                             .fault = options_.fault}));
   container = {};
+  WatchMemory();
   ContainerStreams& streams = running_->streams();
   if (streams.out) TRY(pump_->AddSource(std::move(streams.out), kStdout));
   if (streams.err) TRY(pump_->AddSource(std::move(streams.err), kStderr));
@@ -194,12 +203,14 @@ Result<> Monitor::Go() {
 void Monitor::Ended() {
   if (health_) health_->Stop();
   loop_->Forget(running_->child().pidfd());
-  running_->StopNetwork();
+  if (running_->network() != nullptr) running_->network()->End();
   for (EventLoop::TimerId timer : {stop_timer_, limit_timer_}) loop_->Cancel(timer);
   auto status = running_->Wait();
   exit_code_ = status ? status->ShellCode() : 125;
+  if (!status && error_.empty()) error_ = status.error().what;
   ended_ = true;
-  if (!own_pids_) KillStragglers(running_->mount_namespace());
+  ForgetMemory();
+  if (!own_pids_ && !(cgroup_ && cgroup_->Kill())) KillStragglers(running_->mount_namespace());
   if (mode_ == StartMode::kRun) Tell("died", {}, exit_code_);
   if (!pump_) return Over();
   input_->CloseTarget();
@@ -211,6 +222,7 @@ void Monitor::Ended() {
 void Monitor::Over() {
   ended_ = false;
   EndGuard();
+  if (auto recorded = running_->FinishRecording(); !recorded) error_ = std::move(recorded.error().what);
   running_->StopServer();  // before another monitor may have the upper
   Next();
 }
@@ -270,6 +282,7 @@ void Monitor::End(const ExitRecord& record) {
   unlink((store_->runroot_path() + "/pids/" + id_ + ".pid").c_str());
   server_->StopListening();
   EndGuard();
+  cgroup_.reset();
   options_.lock.Reset();
   if (removed || left_over.empty() || !running_) return;  // Sweep finishes what is left
   if (RemoveTreeInNamespace(running_->user_namespace(), store_->root_path() + "/" + left_over))
@@ -279,6 +292,25 @@ void Monitor::End(const ExitRecord& record) {
 void Monitor::Tell(std::string_view status, std::map<std::string, std::string> attributes,
                    std::optional<int> exit_code) {
   WriteContainerEvent(context_, *store_, id_, status, std::move(attributes), exit_code);
+}
+
+// In the container's log, where its user looks first, and in the journal. The first sentence; "" if there is
+// none.
+std::string Monitor::TellDamage() {
+  std::string first;
+  if (damage_ == nullptr) return first;
+  for (const Damage& damage : damage_->Take()) {
+    const std::string sentence = damage.Sentence();
+    if (first.empty()) first = sentence;
+    Tell("damaged", {{"layer", damage.layer.str()},
+                     {"path", "/" + damage.path},
+                     {"error", damage.what},
+                     {"remedy", kHealCommand}});
+    if (!log_) continue;
+    log_->Flush(context_.now());  // a line of the container's that is not finished yet
+    log_->Write(kStderr, "wolffia: " + sentence + "\n", context_.now());
+  }
+  return first;
 }
 
 void Monitor::SetPhase(Phase phase) {

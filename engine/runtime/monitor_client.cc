@@ -50,6 +50,7 @@ Result<MonitorClient> MonitorClient::Start(const Context& context, const Store& 
   if (!start.keep_signals) sigprocmask(SIG_BLOCK, &forwarded, nullptr);
   StartRequest message{store.root_path(), store.runroot_path(), container.id};
   message.volatile_store = store.durability() == Durability::kVolatile;
+  message.verify_reads = store.verify_reads();
   message.log_level = static_cast<int>(context.log_level);
   message.mode = start.mode;
   message.attach = start.attach;

@@ -113,13 +113,16 @@ Result<> Monitor::Signal(int signal) {
   if (!runs)
     return Fail(Code::kBusy, "the container is in state " + std::string(PhaseName(phase_)) +
                                  ", and has no process: container state improper");
-  TRY(running_->child().Signal(signal));
+  if (signal == SIGKILL)
+    KillAll();
+  else
+    TRY(running_->child().Signal(signal));
   Tell("kill", {{"signal", SignalName(signal)}});
   return {};
 }
 
 void Monitor::Kill() {
-  if (running_ && !ended_) (void)running_->child().Signal(SIGKILL);
+  if (running_ && !ended_) KillAll();
 }
 
 // `signal` 0, `timeout_ms` -1: the container's own. The signal again where it has been asked to stop already.
@@ -135,7 +138,10 @@ void Monitor::Stop(int signal, int64_t timeout_ms) {
   if (phase_ == Phase::kPaused) (void)Pause(false);
   if (timeout_ms < 0) timeout_ms = stop_timeout_ < 0 ? INT64_MAX : stop_timeout_ * int64_t{1000};
   SetPhase(Phase::kStopping);
-  (void)running_->child().Signal(timeout_ms == 0 ? SIGKILL : signal == 0 ? stop_signal_ : signal);
+  if (timeout_ms == 0)
+    Kill();
+  else
+    (void)running_->child().Signal(signal == 0 ? stop_signal_ : signal);
   loop_->Cancel(stop_timer_);
   if (timeout_ms > INT64_MAX / kMillisecond / 2) return;  // for ever
   stop_timer_ = loop_->After(timeout_ms * kMillisecond, [this] {
@@ -160,25 +166,21 @@ void Monitor::AnswerRestart() {
 Result<> Monitor::Freeze() {
   const Phase before = std::exchange(phase_, Phase::kPaused);
   auto told = WriteLive();
-  auto paused = told ? PauseProcesses(running_->proc()) : std::unexpected(std::move(told.error()));
-  if (paused) {
-    stopped_before_ = std::move(*paused);
-    return {};
-  }
-  SetPhase(before);
-  return std::unexpected(std::move(paused.error()));
+  auto paused = told ? StopProcesses() : std::move(told);
+  if (!paused) SetPhase(before);
+  return paused;
 }
 
 Result<> Monitor::Pause(bool pause) {
   if (!running_ || ended_ || mode_ != StartMode::kRun)
     return Fail(Code::kBusy, "the container is not running: container state improper");
   if (pause == (phase_ == Phase::kPaused)) return {};
-  if (!own_pids_ || running_->proc() < 0)
+  if (!cgroup_ && (!own_pids_ || running_->proc() < 0))
     return Fail(
         Code::kUnsupported,
         "the container has no process namespace of its own, so its processes cannot be told from others");
   if (health_ && pause) health_->Suspend(true);
-  auto done = pause ? Freeze() : ContinueProcesses(running_->proc(), stopped_before_);
+  auto done = pause ? Freeze() : LetProcessesGo();
   if (health_) health_->Suspend(pause == done.has_value());  // as it is now
   TRY(std::move(done));
   if (!pause) SetPhase(Phase::kRunning);
@@ -206,7 +208,8 @@ void Monitor::SendProcess(ClientId client) {
 
 // As Store does it, with the same checks.
 void Monitor::Rebind() {
-  if (Store::Open({store_->root_path(), store_->runroot_path(), store_->durability()}))
+  if (Store::Open(
+          {store_->root_path(), store_->runroot_path(), store_->durability(), store_->verify_reads()}))
     (void)server_->Listen(store_->runroot_path(), id_);
 }
 

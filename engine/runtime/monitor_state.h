@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/cgroup/memory_watch.h"
 #include "engine/runtime/container_start.h"
 #include "engine/runtime/control_server.h"
 #include "engine/runtime/health.h"
@@ -42,6 +43,7 @@ class Monitor {
   void End(const ExitRecord& record);
   void SetPhase(Phase phase);
   void NoteLoss();
+  std::string TellDamage();
   Result<> WriteLive();
   Result<> WriteOwnPid();
   void HandleSignal();
@@ -72,6 +74,15 @@ class Monitor {
   void Unhealthy();
   void CheckHealth(ClientId client);
 
+  // monitor_cgroup.cc
+  Result<> BeginCgroup(const CgroupConfig& config);
+  void WatchMemory();
+  void ForgetMemory();
+  void NoteOom();
+  void KillAll();
+  Result<> StopProcesses();
+  Result<> LetProcessesGo();
+
   Context& context_;
   MonitorOptions options_;
 
@@ -96,6 +107,10 @@ class Monitor {
   std::unique_ptr<HealthChecker> health_;  // of a container that has a health check
   std::string on_failure_;
 
+  std::optional<ContainerCgroup> cgroup_;  // from the first start on, where it can be had
+  std::optional<MemoryWatch> memory_;
+  int64_t oom_kills_ = 0;  // since its last start
+  std::unique_ptr<DamageReports> damage_;
   std::unique_ptr<RunningContainer> running_;
   Child guard_;
   Phase phase_ = Phase::kRunning;

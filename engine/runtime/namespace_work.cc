@@ -91,7 +91,7 @@ Result<> WorkInNamespace(int user_namespace, const std::string& what, const std:
       SendAndExit(FailErrno(what + ": enter the container's user namespace").error(), sockets.theirs.get());
     WorkAndExit(work, sockets.theirs.get());
   }
-  return AwaitOutcome(Child(pid, Fd()), std::move(sockets), what);
+  return AwaitOutcome(TRY(Child::Forked(pid)), std::move(sockets), what);
 }
 
 }  // namespace wolffia

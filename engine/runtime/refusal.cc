@@ -89,6 +89,13 @@ std::string ExplainUsernsRefusal(int os_errno, const std::string& root) {
     return "user namespaces are forbidden to ordinary users (kernel.unprivileged_userns_clone is 0): an "
            "administrator "
            "can allow them with \"sysctl kernel.unprivileged_userns_clone=1\"";
+  for (const char* kind : {"net", "pid", "mnt", "ipc", "uts", "cgroup"}) {
+    const std::string limit = std::string("max_") + kind + "_namespaces";
+    if (os_errno == ENOSPC && Sysctl(root, "user/" + limit) == "0")
+      return std::string(kind) + " namespaces are switched off (user." + limit +
+             " is 0): an administrator can allow them with \"sysctl user." + limit + "=28633\"" +
+             (kind == std::string_view("net") ? "; --network host needs none" : "");
+  }
   if (os_errno == ENOSPC || os_errno == EUSERS)
     return os_errno == EUSERS ? "user namespaces are nested more than 32 deep"
                               : "the limit of user namespaces is reached (user.max_user_namespaces is " +

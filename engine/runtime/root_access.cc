@@ -77,7 +77,8 @@ Result<std::string> WorkInside(int init, pid_t pid, const RootAccess::Work& work
 }  // namespace
 
 Result<std::string> RootJob::Await() {
-  // The work must not outlive the container: it holds its mounts, and a new start would find its upper in use.
+  // The work must not outlive the container: it holds its mounts, and a new start would find its upper in
+  // use.
   pollfd fds[] = {{socket_.get(), POLLIN, 0}, {init_, POLLIN, 0}};
   while (poll(fds, std::size(fds), -1) < 0 && errno == EINTR) {
   }
@@ -168,7 +169,7 @@ Result<RootJob> RootAccess::Begin(const Work& work) const {
     (void)SendPacket(sockets.theirs.get(), EncodeOutcome(result));
     _exit(result ? 0 : 1);
   }
-  return RootJob(Child(pid, Fd()), std::move(sockets.ours), impl_->init.get());
+  return RootJob(TRY(Child::Forked(pid)), std::move(sockets.ours), impl_->init.get());
 }
 
 Result<> RootAccess::Inside(const std::function<Result<>(int root)>& work) const {

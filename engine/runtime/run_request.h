@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/cgroup/resource_limits.h"
 #include "engine/runtime/device_request.h"
 #include "engine/runtime/id_map.h"
 #include "network/parts.h"
@@ -109,7 +110,11 @@ struct RunRequest {
   UsernsRequest userns;
   std::vector<std::string> cap_add, cap_drop;  // "NET_ADMIN", "CAP_NET_ADMIN", "ALL"
   std::optional<std::string> seccomp;          // FILE or "unconfined"
+  std::string seccomp_record;                  // absolute; empty: nothing is recorded
+  std::optional<std::string> landlock;         // FILE, "default" or "unconfined"
   bool no_new_privileges = false;
+  std::vector<std::string> unmask;  // paths, patterns of them, or "ALL"
+  std::string systemd = "true";     // what --systemd says: "true" where the command is an init, "always", "false"
   std::vector<std::string> ulimits;  // "nofile=1024:2048", "host"
   std::optional<uint64_t> shm_size;  // bytes; default 64 MiB (65,536,000 as the peers)
   std::map<std::string, std::string> labels, annotations;
@@ -121,6 +126,7 @@ struct RunRequest {
   NamespaceFlags namespaces;
   ProcessFlags process;
   VolumeFlags volumes;
+  CgroupConfig cgroup;
 };
 
 }  // namespace wolffia

@@ -1,19 +1,24 @@
 #include "engine/runtime/spec_builder.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "engine/base/file.h"
+#include "engine/config/landlock_file.h"
 #include "engine/oci/quote.h"
 #include "engine/runtime/capability.h"
 #include "engine/runtime/environment.h"
+#include "engine/runtime/landlock_annotation.h"
+#include "engine/runtime/landlock_default.h"
 #include "engine/runtime/passwd.h"
 #include "engine/runtime/seccomp.h"
 #include "engine/runtime/spec_mounts.h"
 #include "engine/runtime/text_fields.h"
 #include "engine/runtime/time_zone.h"
 #include "engine/runtime/ulimit.h"
+#include "network/bypass_policy.h"
 #include "network/host_files.h"
 
 namespace wolffia {
@@ -217,6 +222,53 @@ Result<std::optional<SpecSeccomp>> Seccomp(const SpecInputs& in, const std::vect
       TRY_WITH(ParseSeccompProfile(text, bounding), "seccomp profile " + source));
 }
 
+SharedNamespaces SharedOf(const RunRequest& request) {
+  auto other = [](const std::string& mode) {
+    return mode == "host" || mode.starts_with("container:") || mode.starts_with("ns:");
+  };
+  return {other(request.network.mode), other(request.namespaces.pid)};
+}
+
+// Once all that the policy is about is in the spec. What this kernel cannot hold is known now.
+Result<> AddLandlock(const Context& context, const SpecInputs& in, RuntimeSpec& spec) {
+  const std::string source = in.request.landlock.value_or("unconfined");
+  std::optional<LandlockPolicy> policy;
+  if (source == "default")
+    policy = DefaultLandlock(spec, SharedOf(in.request));
+  else if (source != "unconfined")
+    policy = TRY_WITH(ReadLandlockFile(source), "Landlock policy");
+  else
+    policy = TRY(LandlockOf(spec));
+  if (!policy) return {};
+  // A connection of the fast path is made by a process outside of the container.
+  if (policy->connect_tcp && UsesBypass(in.request.network))
+    return Fail(Code::kInvalid, "Landlock policy " + policy->name +
+                                    ": connect-tcp does not hold for connections that the network's fast path "
+                                    "makes; leave bypass=on out of --network");
+  if (policy->exec && in.request.init) policy->exec->push_back(kInitInside);
+  const CompiledLandlock compiled = TRY(CompileLandlock(*policy, LandlockVersion()));
+  for (const std::string& lost : compiled.lost)
+    context.Warn("Landlock policy " + policy->name + ": this kernel cannot restrict " + lost);
+  PutLandlock(*policy, spec);
+  return {};
+}
+
+// Whether it can be written at the end is known now, as far as that can be.
+Result<> CheckRecording(const SpecInputs& in, const RuntimeSpec& spec) {
+  const std::string file = TRY(RecordedFile(spec));
+  if (file.empty()) return {};
+  if (UsesBypass(in.request.network))
+    return Fail(Code::kInvalid,
+                "--seccomp-record: the kernel asks only one program about system calls, which is the network's fast "
+                "path here; leave bypass=on out of --network");
+  struct stat st;
+  if (stat(file.c_str(), &st) == 0 && !S_ISREG(st.st_mode))
+    return Fail(Code::kInvalid, "--seccomp-record " + file + ": not a regular file");
+  const std::string directory = SplitPath(file).first;
+  if (access(directory.c_str(), W_OK | X_OK) < 0) return FailErrno("--seccomp-record: write to " + directory);
+  return {};
+}
+
 Result<SpecProcess> Process(const Context& context, const SpecInputs& in, const std::string& hostname,
                             const std::string& cwd, const ContainerUser& user) {
   SpecProcess process;
@@ -279,12 +331,23 @@ Result<> AddDevices(const SpecInputs& in, RuntimeSpec& spec) {
   return {};
 }
 
-Result<std::vector<SpecMount>> Mounts(const SpecInputs& in, const std::map<std::string, std::string>& files) {
+// podman's rule: by the name of the command.
+bool FitsSystemd(const RunRequest& request, const std::vector<std::string>& args) {
+  if (request.systemd != "true") return request.systemd == "always";
+  if (args.empty() || request.init) return false;
+  static constexpr std::string_view kInits[] = {"/sbin/init", "/usr/sbin/init", "/usr/local/sbin/init"};
+  const std::string name = args[0].substr(args[0].rfind('/') + 1);
+  return name == "systemd" || std::ranges::find(kInits, args[0]) != std::end(kInits);
+}
+
+Result<std::vector<SpecMount>> Mounts(const SpecInputs& in, const std::map<std::string, std::string>& files,
+                                      bool systemd) {
   MountInputs inputs{.request = in.request,
                      .cgroup2 = in.host.cgroup2_mount == "/sys/fs/cgroup",
                      .tty_group = MapsId(in.ids.maps.gids, 5),
                      .files = {},
-                     .init_path = in.request.init ? in.init_path : ""};
+                     .init_path = in.request.init ? in.init_path : "",
+                     .systemd = systemd};
   for (const auto& [name, content] : files)
     inputs.files.emplace_back(in.container_dir + "/" + name,
                               name == "containerenv" ? "/run/.containerenv" : "/etc/" + name);
@@ -303,7 +366,7 @@ std::vector<SpecNamespace> Namespaces(const SpecInputs& in) {
   if (modes.pid != "host") namespaces.push_back({"pid", ""});
   if (modes.ipc != "host") namespaces.push_back({"ipc", ""});
   if (modes.uts != "host") namespaces.push_back({"uts", ""});
-  namespaces.push_back({"cgroup", ""});
+  if (!in.request.cgroup.host_namespace) namespaces.push_back({"cgroup", ""});
   if (in.request.network.mode != "host") namespaces.push_back({"network", ""});
   return namespaces;
 }
@@ -322,7 +385,7 @@ std::map<std::string, std::string> Sysctls(const SpecInputs& in) {
 Result<BuiltSpec> BuildSpec(const Context& context, const SpecInputs& inputs) {
   const std::string& network = inputs.request.network.mode;
   if (network != "none" && network != "host" && network != "slirp4netns" && network != "pasta" &&
-      network != "bridge" && !network.starts_with("container:"))
+      network != "bridge" && !network.starts_with("container:") && !network.starts_with("ns:"))
     return Fail(Code::kUnsupported, "--network " + network + ": not supported by this version");
   BuiltSpec built;
   RuntimeSpec& spec = built.spec;
@@ -337,7 +400,8 @@ Result<BuiltSpec> BuildSpec(const Context& context, const SpecInputs& inputs) {
   TRY(AddHostFiles(inputs, hostname, built.files));
   spec.process = TRY(Process(context, inputs, hostname, cwd, user));
   spec.root_readonly = inputs.request.read_only;
-  spec.mounts = TRY(Mounts(inputs, built.files));
+  built.systemd = FitsSystemd(inputs.request, spec.process.args);
+  spec.mounts = TRY(Mounts(inputs, built.files, built.systemd));
   TRY(AddDevices(inputs, spec));
   spec.annotations = inputs.request.annotations;
   if (inputs.request.process.keep_groups) spec.annotations["run.oci.keep_original_groups"] = "1";
@@ -347,9 +411,13 @@ Result<BuiltSpec> BuildSpec(const Context& context, const SpecInputs& inputs) {
   spec.uid_mappings = inputs.ids.maps.uids;
   spec.gid_mappings = inputs.ids.maps.gids;
   spec.namespaces = Namespaces(inputs);
-  spec.masked_paths = MaskedPaths();
-  spec.readonly_paths = ReadonlyPaths();
+  spec.masked_paths = MaskedPaths(inputs.request.unmask);
+  spec.readonly_paths = ReadonlyPaths(inputs.request.unmask);
   spec.seccomp = TRY(Seccomp(inputs, spec.process.capabilities.bounding));
+  TRY(AddLandlock(context, inputs, spec));
+  if (!inputs.request.seccomp_record.empty())
+    spec.annotations[kRecordAnnotation] = "of:" + inputs.request.seccomp_record;
+  TRY(CheckRecording(inputs, spec));
   return built;
 }
 

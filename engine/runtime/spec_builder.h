@@ -32,6 +32,7 @@ struct SpecInputs {
 
 struct BuiltSpec {
   RuntimeSpec spec;
+  bool systemd = false;  // it is made for one
   // Files to be written into the container's directory: name -> content ("resolv.conf", "hosts", "hostname").
   std::map<std::string, std::string> files;
 };

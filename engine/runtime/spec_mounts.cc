@@ -1,5 +1,6 @@
 #include "engine/runtime/spec_mounts.h"
 
+#include <fnmatch.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +20,12 @@ bool SharesHostNetwork(const RunRequest& request) {
   return request.network.mode == "host";
 }
 
+bool IsUnmasked(const std::string& path, const std::vector<std::string>& unmask) {
+  return std::ranges::any_of(unmask, [&](const std::string& pattern) {
+    return pattern == "ALL" || fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME) == 0;
+  });
+}
+
 // sysfs shows the devices of a network namespace, so the kernel mounts a new one only for the owner of ours;
 // with the host's network the host's own is bound instead.
 void AddSys(const MountInputs& in, Mounts& mounts) {
@@ -26,8 +33,13 @@ void AddSys(const MountInputs& in, Mounts& mounts) {
     mounts.push_back({"/sys", "bind", "/sys", {"rbind", "rprivate", "nosuid", "noexec", "nodev", "rro"}});
   else
     mounts.push_back({"/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}});
+  // The container's own cgroup: what limits it cannot be written from inside (nsdelegate).
+  const bool writable = in.systemd || IsUnmasked("/sys/fs/cgroup", in.request.unmask);
   if (in.cgroup2)
-    mounts.push_back({"/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}});
+    mounts.push_back({"/sys/fs/cgroup",
+                      "cgroup",
+                      "cgroup",
+                      {"nosuid", "noexec", "nodev", "relatime", writable ? "rw" : "ro"}});
   else if (SharesHostNetwork(in.request))  // hides the host's v1 hierarchies, which no namespace confines
     mounts.push_back(
         {"/sys/fs/cgroup", "tmpfs", "tmpfs", {"nosuid", "noexec", "nodev", "ro", "mode=755", "size=0k"}});
@@ -56,6 +68,14 @@ void AddDev(const MountInputs& in, Mounts& mounts) {
   if (in.tty_group) pts.options.push_back("gid=5");
   mounts.push_back(std::move(pts));
   AddIpc(in, mounts);
+}
+
+// Where systemd wants to write before anything else, as podman gives them.
+void AddForSystemd(Mounts& mounts) {
+  for (const auto& [path, mode] : {std::pair("/run", "mode=755"), std::pair("/run/lock", "mode=755"),
+                                   std::pair("/tmp", "mode=1777"), std::pair("/var/log/journal", "mode=755")})
+    if (std::ranges::find(mounts, path, &SpecMount::destination) == mounts.end())
+      mounts.push_back({path, "tmpfs", "tmpfs", {"nosuid", "nodev", mode}});
 }
 
 // podman's --read-only-tmpfs: the places that programs cannot do without.
@@ -145,6 +165,7 @@ Result<std::vector<SpecMount>> BuildMounts(const MountInputs& inputs) {
   AddSys(inputs, ours);
   AddDev(inputs, ours);
   AddScratch(inputs, ours);
+  if (inputs.systemd) AddForSystemd(ours);
   AddFiles(inputs, ours);
   std::set<std::string> seen;
   for (const MountRequest& request : inputs.request.mounts) {
@@ -168,15 +189,20 @@ Result<std::vector<SpecMount>> BuildMounts(const MountInputs& inputs) {
   return ordered;
 }
 
-std::vector<std::string> MaskedPaths() {
-  return {"/proc/acpi",       "/proc/asound",        "/proc/interrupts",  "/proc/kcore",
-          "/proc/keys",       "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
-          "/proc/timer_list", "/proc/timer_stats",   "/sys/dev/block",    "/sys/devices/virtual/powercap",
-          "/sys/firmware",    "/sys/fs/selinux"};
+std::vector<std::string> MaskedPaths(const std::vector<std::string>& unmask) {
+  std::vector<std::string> paths = {"/proc/acpi",        "/proc/asound",   "/proc/interrupts",
+                                    "/proc/kcore",       "/proc/keys",     "/proc/latency_stats",
+                                    "/proc/sched_debug", "/proc/scsi",     "/proc/timer_list",
+                                    "/proc/timer_stats", "/sys/dev/block", "/sys/devices/virtual/powercap",
+                                    "/sys/firmware",     "/sys/fs/selinux"};
+  std::erase_if(paths, [&](const std::string& path) { return IsUnmasked(path, unmask); });
+  return paths;
 }
 
-std::vector<std::string> ReadonlyPaths() {
-  return {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+std::vector<std::string> ReadonlyPaths(const std::vector<std::string>& unmask) {
+  std::vector<std::string> paths = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+  std::erase_if(paths, [&](const std::string& path) { return IsUnmasked(path, unmask); });
+  return paths;
 }
 
 }  // namespace wolffia

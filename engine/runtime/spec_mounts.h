@@ -18,6 +18,7 @@ struct MountInputs {
   bool tty_group = true;                                   // gid 5 is mapped
   std::vector<std::pair<std::string, std::string>> files;  // host file -> path in the container
   std::string init_path;                                   // empty: no --init
+  bool systemd = false;                                    // the command is one, or may start one
 };
 
 inline constexpr const char* kInitInside = "/dev/wolffia-init";
@@ -27,7 +28,8 @@ inline constexpr int kInitWords = 2;  // it and "--" come before the command
 // at one place; kNotFound for a bind whose source is missing.
 Result<std::vector<SpecMount>> BuildMounts(const MountInputs& inputs);
 
-std::vector<std::string> MaskedPaths();
-std::vector<std::string> ReadonlyPaths();
+// Without those that `unmask` names: paths, patterns (glob(7)), or ALL.
+std::vector<std::string> MaskedPaths(const std::vector<std::string>& unmask);
+std::vector<std::string> ReadonlyPaths(const std::vector<std::string>& unmask);
 
 }  // namespace wolffia

@@ -24,7 +24,26 @@ bool CannotCopyInside(int os_errno) {
          os_errno == EPERM || os_errno == EBADF;
 }
 
-Sys<> WriteAll(int to, const char* data, uint64_t size, uint64_t offset) {
+Sys<> CopyThroughMemory(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) {
+  std::unique_ptr<char[]> buffer(new (std::nothrow) char[std::min(size, kPiece)]);
+  if (buffer == nullptr) return SysFail(ENOMEM);
+  while (size > 0) {
+    ssize_t n = pread(from, buffer.get(), std::min(size, kPiece), static_cast<off_t>(from_offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return SysFail();
+    if (n == 0) return SysFail(EIO);
+    auto got = static_cast<uint64_t>(n);
+    TRY(WriteBytes(to, buffer.get(), got, to_offset));
+    from_offset += got;
+    to_offset += got;
+    size -= got;
+  }
+  return {};
+}
+
+}  // namespace
+
+Sys<> WriteBytes(int to, const char* data, uint64_t size, uint64_t offset) {
   while (size > 0) {
     ssize_t n = pwrite(to, data, size, static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
@@ -35,25 +54,6 @@ Sys<> WriteAll(int to, const char* data, uint64_t size, uint64_t offset) {
   }
   return {};
 }
-
-Sys<> CopyThroughMemory(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) {
-  std::unique_ptr<char[]> buffer(new (std::nothrow) char[std::min(size, kPiece)]);
-  if (buffer == nullptr) return SysFail(ENOMEM);
-  while (size > 0) {
-    ssize_t n = pread(from, buffer.get(), std::min(size, kPiece), static_cast<off_t>(from_offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return SysFail();
-    if (n == 0) return SysFail(EIO);
-    auto got = static_cast<uint64_t>(n);
-    TRY(WriteAll(to, buffer.get(), got, to_offset));
-    from_offset += got;
-    to_offset += got;
-    size -= got;
-  }
-  return {};
-}
-
-}  // namespace
 
 Sys<> CopyBytes(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) {
   if (size > kMaxOffset || from_offset > kMaxOffset - size || to_offset > kMaxOffset - size)

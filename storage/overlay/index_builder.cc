@@ -37,6 +37,7 @@
 #include <optional>
 #include <span>
 
+#include "storage/overlay/content_digests.h"
 #include "storage/overlay/index_writer.h"
 #include "storage/overlay/layer_path.h"
 #include "storage/overlay/layer_tree.h"
@@ -105,7 +106,7 @@ std::unique_ptr<Payload> PayloadOf(LayerEntry& entry) {
   if (S_ISLNK(entry.mode)) payload->target = std::move(entry.link_target);
   if (S_ISREG(entry.mode) && entry.sparse)
     for (const TarExtent& e : entry.extents)
-      payload->extents.push_back({e.file_offset, e.tar_offset, e.size});
+      payload->extents.push_back({e.file_offset, e.tar_offset, e.size, e.first_digest});
   if (payload->xattrs.empty() && payload->target.empty() && payload->extents.empty()) return nullptr;
   return payload;
 }
@@ -121,6 +122,7 @@ IndexNode FieldsOf(const LayerEntry& entry) {
     fields.size = entry.size;
     fields.flags = entry.sparse ? kNodeSparse : 0;
     fields.data = entry.sparse ? 0 : entry.data_offset;
+    fields.count = entry.sparse ? 0 : static_cast<uint32_t>(entry.first_digest);
   } else if (S_ISCHR(entry.mode) || S_ISBLK(entry.mode)) {
     fields.data = entry.rdev;
   }
@@ -131,6 +133,7 @@ IndexNode FieldsOf(const LayerEntry& entry) {
 
 struct IndexBuilder::State {
   LayerTree tree;
+  ContentDigests digests;
   std::vector<std::string_view> components, target_components;  // of the entry at hand
   // Tars list a directory's files one after another: the directory of the entry before, by its raw spelling.
   std::string recent_prefix;
@@ -138,6 +141,7 @@ struct IndexBuilder::State {
 
   // Splits the entry's path and finds its directory; nullopt for aufs metadata, which is skipped.
   Result<std::optional<uint32_t>> ParentOf(const LayerEntry& entry);
+  Result<> ExpectContent(LayerEntry& entry);
   Result<> AddRoot(LayerEntry& entry);
   Result<> AddAt(LayerEntry& entry, uint32_t parent, std::string_view name);
   Result<> AddWhiteout(const LayerEntry& entry, uint32_t parent, std::string_view name);
@@ -173,6 +177,16 @@ Result<std::optional<uint32_t>> IndexBuilder::State::ParentOf(const LayerEntry& 
     recent = parent;
   }
   return parent;
+}
+
+Result<> IndexBuilder::State::ExpectContent(LayerEntry& entry) {
+  if (entry.hard_link || !S_ISREG(entry.mode)) return {};
+  if (!entry.sparse) {
+    entry.first_digest = TRY(digests.Expect(entry.data_offset, entry.size));
+    return {};
+  }
+  for (TarExtent& e : entry.extents) e.first_digest = TRY(digests.Expect(e.tar_offset, e.size));
+  return {};
 }
 
 Result<> IndexBuilder::State::AddRoot(LayerEntry& entry) {
@@ -254,16 +268,23 @@ Result<> IndexBuilder::Add(LayerEntry entry) {
   if (!entry.hard_link) TRY(CheckEntry(entry));
   if (state_->tree.node_count() >= kMaxEntries)
     return Invalid(entry.path, "is one entry too many for a layer");
+  TRY(state_->ExpectContent(entry));
   auto parent = TRY(state_->ParentOf(entry));
   if (!parent) return {};
   if (state_->components.empty()) return state_->AddRoot(entry);
   return state_->AddAt(entry, *parent, state_->components.back());
 }
 
+void IndexBuilder::Data(uint64_t tar_offset, std::string_view bytes) {
+  state_->digests.Pass(tar_offset, bytes);
+}
+
 Result<std::string> IndexBuilder::Finish() {
   IndexWriter writer;
   state_->tree.Write(writer);
-  return writer.Finish(1, 0);
+  bool complete = false;
+  writer.AddDigests(state_->digests.Take(&complete));
+  return writer.Finish(1, complete ? kIndexHasDigests : 0);
 }
 
 }  // namespace wolffia

@@ -19,6 +19,7 @@ namespace wolffia {
 
 struct TarExtent {
   uint64_t file_offset, tar_offset, size;
+  uint64_t first_digest = 0;  // the builder's
 };
 
 // One entry of a layer's tar, as the tar reader delivers it.
@@ -31,6 +32,7 @@ struct LayerEntry {
   uint32_t mtime_nsec = 0;
   uint64_t data_offset = 0;         // of its bytes in the uncompressed tar
   std::vector<TarExtent> extents;   // sparse files only
+  uint64_t first_digest = 0;        // the builder's
   bool sparse = false;
   uint64_t rdev = 0;
   bool hard_link = false;           // link_target names an earlier entry
@@ -43,6 +45,9 @@ class IndexBuilder {
   IndexBuilder();
   ~IndexBuilder();
   Result<> Add(LayerEntry entry);
+  // Bytes of the tar, in order, each after the entry that they belong to: their digests are kept. Without any
+  // of them the index has none.
+  void Data(uint64_t tar_offset, std::string_view bytes);
   // The bytes of the layer's index.
   Result<std::string> Finish();
 

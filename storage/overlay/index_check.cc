@@ -76,7 +76,7 @@ class Checker {
     if (node.size > kMaxOffset) return Corrupt(n, "is too large");
     if ((node.flags & kNodeSparse) == 0) {
       if (node.data > kMaxOffset - node.size) return Corrupt(n, "has its bytes at an impossible offset");
-      return {};
+      return CheckDigests(n, index_.Digests(node), node.size);
     }
     auto extents = index_.Extents(node);
     if (extents.size() != node.count) return Corrupt(n, "has extents out of bounds");
@@ -88,9 +88,15 @@ class Checker {
       if (e.file_offset < end || e.file_offset > node.size || e.size > node.size - e.file_offset)
         return Corrupt(n, "has extents that overlap or pass its end");
       if (e.tar_offset > kMaxOffset - e.size) return Corrupt(n, "has its bytes at an impossible offset");
+      TRY(CheckDigests(n, index_.Digests(e), e.size));
       end = e.file_offset + e.size;
     }
     return {};
+  }
+
+  Result<> CheckDigests(uint32_t n, std::span<const uint64_t> digests, uint64_t size) {
+    if (!index_.has_digests() || digests.size() == ChunksOf(size)) return {};
+    return Corrupt(n, "has digests out of bounds");
   }
 
   Result<> CheckXattrs(uint32_t n, const IndexNode& node) {

@@ -1,7 +1,10 @@
 // The index of a layer, or of a chain of layers: the on-disk format, little-endian, mmap-ed and never parsed.
 //
 //   Header | IndexNode[node_count] | IndexDirent[dirent_count] | IndexXattr[xattr_count] | IndexExtent[extent_count]
-//          | strings (names, link targets, xattr names and values; no terminators)
+//          | digests (64 bits each) | strings (names, link targets, xattr names and values; no terminators)
+//
+// A run of a file's bytes in a tar (a plain file has one, a sparse one an extent each) is cut into chunks of
+// kChunkBytes from its start, the last one shorter; each has a digest, one after another (chunk_digest.h).
 //
 // Every section starts at a multiple of 8. Node 0 is the root directory. A directory's dirents are one contiguous run,
 // sorted by name (memcmp, shorter first), without "." and "..". A hard link is a second dirent of one node. Derived
@@ -16,8 +19,10 @@
 
 namespace wolffia {
 
-inline constexpr char kIndexMagic[8] = {'w', 'o', 'l', 'f', 'i', 'd', 'x', '1'};
+inline constexpr char kIndexMagic[8] = {'w', 'o', 'l', 'f', 'i', 'd', 'x', '2'};
 inline constexpr uint32_t kNoNode = 0xffffffff;
+inline constexpr uint64_t kChunkBytes = 64 << 10;
+constexpr uint64_t ChunksOf(uint64_t size) { return size / kChunkBytes + (size % kChunkBytes != 0 ? 1 : 0); }
 
 struct IndexHeader {
   char magic[8];
@@ -28,14 +33,17 @@ struct IndexHeader {
   uint64_t strings_size;
   uint64_t file_size;       // of the whole index
   uint32_t layer_count;     // 1 for a layer
-  uint32_t flags;           // kIndexHasXattrs, kIndexIsChain
+  uint32_t flags;           // kIndexHasXattrs, kIndexIsChain, kIndexHasDigests
   uint64_t content_bytes;   // sum of the sizes of regular files, each node once
-  uint8_t reserved[8];
+  uint64_t digest_count;
+  uint64_t checksum;        // of the whole file, with zero in this place: IndexChecksum
+  uint8_t reserved[56];     // the nodes begin at a cache line
 };
-static_assert(sizeof(IndexHeader) == 64);
+static_assert(sizeof(IndexHeader) == 128);
 
 inline constexpr uint32_t kIndexHasXattrs = 1;
 inline constexpr uint32_t kIndexIsChain = 2;
+inline constexpr uint32_t kIndexHasDigests = 4;  // of all bytes of all files
 
 enum IndexNodeFlags : uint16_t {
   kNodeWhiteout = 1,      // removes the name from lower layers; mode is 0
@@ -57,7 +65,7 @@ struct IndexNode {
   uint16_t flags;
   uint64_t data;        // regular: offset of its bytes in the tar; symlink: offset in strings;
                         // directory: index of its first dirent; device: rdev (makedev); sparse: first extent
-  uint32_t count;       // directory: number of dirents; sparse: number of extents
+  uint32_t count;       // directory: number of dirents; sparse: number of extents; plain file: first digest
   uint32_t first_xattr; // run of xattrs
   uint32_t xattr_count;
   uint32_t parent;      // directories: parent node (root: itself); others: kNoNode
@@ -79,7 +87,8 @@ static_assert(sizeof(IndexXattr) == 24);
 
 struct IndexExtent {  // bytes between extents are zeros; sorted, not overlapping, within the size
   uint64_t file_offset, tar_offset, size;
+  uint64_t first_digest;
 };
-static_assert(sizeof(IndexExtent) == 24);
+static_assert(sizeof(IndexExtent) == 32);
 
 }  // namespace wolffia

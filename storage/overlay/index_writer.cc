@@ -5,12 +5,15 @@
 #include <cstring>
 #include <limits>
 
+#include "storage/overlay/chunk_digest.h"
+
 namespace wolffia {
 
 uint32_t IndexWriter::AddNode(IndexNode fields) {
   bool directory = S_ISDIR(fields.mode);
   fields.nlink = directory ? 2 : 0;
-  fields.count = fields.first_xattr = fields.xattr_count = 0;
+  if (!S_ISREG(fields.mode)) fields.count = 0;
+  fields.first_xattr = fields.xattr_count = 0;
   fields.parent = directory ? 0 : kNoNode;
   nodes_.push_back(fields);
   return static_cast<uint32_t>(nodes_.size() - 1);
@@ -41,6 +44,11 @@ void IndexWriter::SetExtents(uint32_t file, std::span<const IndexExtent> extents
   nodes_[file].data = extents_.size();
   nodes_[file].count = static_cast<uint32_t>(extents.size());
   extents_.insert(extents_.end(), extents.begin(), extents.end());
+}
+
+uint64_t IndexWriter::AddDigests(std::span<const uint64_t> digests) {
+  digests_.insert(digests_.end(), digests.begin(), digests.end());
+  return digests_.size() - digests.size();
 }
 
 void IndexWriter::AddXattr(uint32_t node, std::string_view name, std::string_view value) {
@@ -74,7 +82,8 @@ uint64_t ContentBytes(const std::vector<IndexNode>& nodes) {
 
 Result<std::string> IndexWriter::Finish(uint32_t layer_count, uint32_t flags) {
   constexpr size_t kMost = kNoNode - 1;
-  if (nodes_.size() > kMost || dirents_.size() > kMost || xattrs_.size() > kMost || extents_.size() > kMost)
+  if (nodes_.size() > kMost || dirents_.size() > kMost || xattrs_.size() > kMost || extents_.size() > kMost ||
+      digests_.size() > kMost)
     return Fail(Code::kInvalid, "the tree has more entries than an index can hold");
   IndexHeader header{};
   memcpy(header.magic, kIndexMagic, sizeof header.magic);
@@ -85,10 +94,12 @@ Result<std::string> IndexWriter::Finish(uint32_t layer_count, uint32_t flags) {
   header.strings_size = strings_.size();
   header.file_size = sizeof header + nodes_.size() * sizeof(IndexNode) +
                      dirents_.size() * sizeof(IndexDirent) + xattrs_.size() * sizeof(IndexXattr) +
-                     extents_.size() * sizeof(IndexExtent) + strings_.size();
+                     extents_.size() * sizeof(IndexExtent) + digests_.size() * sizeof(uint64_t) +
+                     strings_.size();
   header.layer_count = layer_count;
   header.flags = flags | (xattrs_.empty() ? 0 : kIndexHasXattrs);
   header.content_bytes = ContentBytes(nodes_);
+  header.digest_count = digests_.size();
 
   std::string out;
   out.reserve(header.file_size);
@@ -97,7 +108,9 @@ Result<std::string> IndexWriter::Finish(uint32_t layer_count, uint32_t flags) {
   Append(out, dirents_);
   Append(out, xattrs_);
   Append(out, extents_);
+  Append(out, digests_);
   out += strings_;
+  SealIndex(out.data(), out.size());
   return out;
 }
 

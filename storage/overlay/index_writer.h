@@ -16,14 +16,16 @@ namespace wolffia {
 
 class IndexWriter {
  public:
-  // `fields` gives attributes; what refers to a section, nlink and parent are set by the calls below.
+  // `fields` gives attributes, and the first digest of a plain file; what else refers to a section, nlink and
+  // parent are set by the calls below.
   // Node 0 is the root.
   uint32_t AddNode(IndexNode fields);
   // The names that follow belong to `directory`.
   void BeginDirectory(uint32_t directory);
   void AddDirent(std::string_view name, uint32_t child);
   void SetTarget(uint32_t symlink, std::string_view target);
-  void SetExtents(uint32_t file, std::span<const IndexExtent> extents);
+  void SetExtents(uint32_t file, std::span<const IndexExtent> extents);  // with their first digests
+  uint64_t AddDigests(std::span<const uint64_t> digests);               // the place of the first one
   void AddXattr(uint32_t node, std::string_view name, std::string_view value);  // all of a node in one run
 
   // The bytes of the index. kInvalid if the tree is larger than the format can say.
@@ -35,6 +37,7 @@ class IndexWriter {
   std::vector<IndexDirent> dirents_;
   std::vector<IndexXattr> xattrs_;
   std::vector<IndexExtent> extents_;
+  std::vector<uint64_t> digests_;
   std::string strings_;
   uint32_t directory_ = 0;
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "storage/overlay/chunk_digest.h"
 #include "storage/overlay/index_check.h"
 
 namespace wolffia {
@@ -34,6 +35,12 @@ Result<LowerIndex> LowerIndex::Open(int dirfd, const std::string& path, IndexChe
   auto size = static_cast<size_t>(st.st_size);
   if (!S_ISREG(st.st_mode) || size < sizeof(IndexHeader))
     return Fail(Code::kCorrupt, path + ": too short to be an index");
+  if (check == IndexCheck::kSealed) {
+    std::string bytes(size, '\0');
+    if (TRY(PreadFull(fd.get(), bytes.data(), size, 0)) != size)
+      return Fail(Code::kCorrupt, path + ": became shorter while it was read");
+    return FromBytes(std::move(bytes), check).With(path);
+  }
   void* memory = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
   if (memory == MAP_FAILED) return FailErrno("map " + path);
   LowerIndex index;
@@ -74,6 +81,7 @@ LowerIndex& LowerIndex::operator=(LowerIndex&& other) noexcept {
   dirents_ = other.dirents_;
   xattrs_ = other.xattrs_;
   extents_ = other.extents_;
+  digests_ = other.digests_;
   strings_ = other.strings_;
   return *this;
 }
@@ -87,18 +95,23 @@ Result<> LowerIndex::Attach(const char* data, size_t size, IndexCheck check) {
   if (header_.node_count == 0 || header_.node_count == kNoNode) return Malformed("no root");
   if (header_.layer_count == 0 || header_.layer_count > 0xffff)
     return Malformed("impossible number of layers");
-  // No overflow: the counts have 32 bits, so that the tables end below 2^40.
+  if (header_.digest_count > size / sizeof(uint64_t)) return Malformed("sections do not fit the file");
+  // No overflow: the other counts have 32 bits, so that the tables end below 2^40.
   uint64_t dirents = sizeof(IndexHeader) + uint64_t{header_.node_count} * sizeof(IndexNode);
   uint64_t xattrs = dirents + uint64_t{header_.dirent_count} * sizeof(IndexDirent);
   uint64_t extents = xattrs + uint64_t{header_.xattr_count} * sizeof(IndexXattr);
-  uint64_t strings = extents + uint64_t{header_.extent_count} * sizeof(IndexExtent);
+  uint64_t digests = extents + uint64_t{header_.extent_count} * sizeof(IndexExtent);
+  uint64_t strings = digests + header_.digest_count * sizeof(uint64_t);
   if (strings > size || header_.strings_size != size - strings)
     return Malformed("sections do not fit the file");
   nodes_ = reinterpret_cast<const IndexNode*>(data + sizeof(IndexHeader));
   dirents_ = reinterpret_cast<const IndexDirent*>(data + dirents);
   xattrs_ = reinterpret_cast<const IndexXattr*>(data + xattrs);
   extents_ = reinterpret_cast<const IndexExtent*>(data + extents);
+  digests_ = reinterpret_cast<const uint64_t*>(data + digests);
   strings_ = data + strings;
+  if (check != IndexCheck::kBounds && IndexChecksum({data, size}) != header_.checksum)
+    return Malformed("its bytes are not those that were written");
   if (check == IndexCheck::kFull) TRY_WITH(CheckIndex(*this), "index");
   return {};
 }
@@ -117,6 +130,15 @@ std::span<const IndexExtent> LowerIndex::Extents(const IndexNode& sparse) const 
   return Run(extents_, header_.extent_count, sparse.data, sparse.count);
 }
 
+std::span<const uint64_t> LowerIndex::Digests(const IndexNode& plain) const {
+  if (!S_ISREG(plain.mode) || (plain.flags & kNodeSparse) != 0) return {};
+  return Run(digests_, header_.digest_count, plain.count, ChunksOf(plain.size));
+}
+
+std::span<const uint64_t> LowerIndex::Digests(const IndexExtent& extent) const {
+  return Run(digests_, header_.digest_count, extent.first_digest, ChunksOf(extent.size));
+}
+
 uint32_t LowerIndex::Lookup(uint32_t directory, std::string_view name) const {
   if (directory >= header_.node_count) return kNoNode;
   auto dirents = Dirents(nodes_[directory]);
@@ -124,6 +146,24 @@ uint32_t LowerIndex::Lookup(uint32_t directory, std::string_view name) const {
                              [this](const IndexDirent& d, std::string_view n) { return Name(d) < n; });
   if (at == dirents.end() || Name(*at) != name || at->node >= header_.node_count) return kNoNode;
   return at->node;
+}
+
+std::string LowerIndex::PathOf(const IndexNode& node) const {
+  const auto number = static_cast<uint32_t>(&node - nodes_);
+  std::string path;
+  uint32_t wanted = number;
+  // Deeper than there are nodes: an index whose tree was not checked has a loop.
+  for (uint32_t depth = 0; wanted != 0 && depth < header_.node_count; ++depth) {
+    uint32_t directory = 0;
+    const IndexDirent* entry = nullptr;
+    for (; directory < header_.node_count && entry == nullptr; ++directory)
+      for (const IndexDirent& d : Dirents(nodes_[directory]))
+        if (d.node == wanted) entry = &d;
+    if (entry == nullptr) return "";
+    path.insert(0, (path.empty() ? std::string(Name(*entry)) : std::string(Name(*entry)) + "/"));
+    wanted = directory - 1;
+  }
+  return path;
 }
 
 Result<uint32_t> LowerIndex::Resolve(std::string_view path, bool follow_last) const {

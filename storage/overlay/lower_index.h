@@ -8,6 +8,7 @@
 // pass over everything.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -24,8 +25,10 @@ enum class IndexCheck {
   kBounds,  // magic and section sizes: for the run path, where the index is our own file in a store that only
             // we write. Bad bytes then show as wrong names or EIO, never as a crash; who walks the tree must
             // bound its own depth
-  kFull,  // also every reference, name and run, and that the directories are a tree: for whoever walks or
-          // merges
+  kSealed,  // also the checksum of the whole; the file is read into memory once, so that what was checked is
+            // what is used
+  kFull,    // the checksum, every reference, name and run, and that the directories are a tree: for whoever
+            // walks or merges
 };
 
 class LowerIndex {
@@ -43,6 +46,7 @@ class LowerIndex {
   uint32_t node_count() const { return header_.node_count; }
   const IndexNode& node(uint32_t n) const { return nodes_[n < header_.node_count ? n : 0]; }
   bool has_xattrs() const { return (header_.flags & kIndexHasXattrs) != 0; }
+  bool has_digests() const { return (header_.flags & kIndexHasDigests) != 0; }
   bool is_chain() const { return (header_.flags & kIndexIsChain) != 0; }
 
   std::span<const IndexDirent> Dirents(const IndexNode& directory) const;
@@ -53,6 +57,12 @@ class LowerIndex {
   std::string_view XattrName(const IndexXattr& x) const { return Text(x.name_offset, x.name_size); }
   std::string_view XattrValue(const IndexXattr& x) const { return Text(x.value_offset, x.value_size); }
   std::span<const IndexExtent> Extents(const IndexNode& sparse) const;
+  // Of the chunks of a plain file, or of an extent.
+  std::span<const uint64_t> Digests(const IndexNode& plain) const;
+  std::span<const uint64_t> Digests(const IndexExtent& extent) const;
+
+  // A name of the node, from the root, without a leading slash; "" if it has none. Looks at every directory.
+  std::string PathOf(const IndexNode& node) const;
 
   // Binary search in a directory; kNoNode if there is no such name or `directory` is not one.
   uint32_t Lookup(uint32_t directory, std::string_view name) const;
@@ -78,16 +88,28 @@ class LowerIndex {
   const IndexDirent* dirents_ = nullptr;
   const IndexXattr* xattrs_ = nullptr;
   const IndexExtent* extents_ = nullptr;
+  const uint64_t* digests_ = nullptr;
   const char* strings_ = nullptr;
 };
 
 // Lower: an index and the layer tars that hold its bytes: a tree that can be read. Thread-safe.
+//
+// Where reads are verified, no byte of a file is given out that was not compared with its digest, in the
+// same memory: whole chunks are read and checked each time, so that no cache below can come between. What the
+// kernel keeps of an answer is the answer.
 class Lower {
  public:
   Lower(LowerIndex index, std::vector<Fd> tars) : index_(std::move(index)), tars_(std::move(tars)) {}
+  // Both before it is shared. Damage: told of each file with bytes that are not what they were, as often as
+  // it is read, from any thread.
+  void VerifyReads() { verify_ = true; }
+  void WhenDamaged(std::function<void(const IndexNode& file, const std::string& what)> told) {
+    told_ = std::move(told);
+  }
+  bool verifies_reads() const { return verify_; }
   const LowerIndex& index() const { return index_; }
   // Reads at most `size` bytes of a regular file at `offset`; fewer only at its end. Holes read as zeros. A
-  // tar that is too short is kCorrupt.
+  // tar that is too short is kCorrupt, and so are bytes that fail their verification.
   Result<size_t> Read(const IndexNode& file, void* buffer, size_t size, uint64_t offset) const;
   // Whole file by path (symlinks followed inside the tree), for passwd, group and the like; kInvalid over
   // `limit`.
@@ -97,8 +119,20 @@ class Lower {
   size_t tar_count() const { return tars_.size(); }
 
  private:
+  // Consecutive bytes in a tar.
+  struct Run {
+    uint16_t layer = 0;
+    uint64_t tar_offset = 0, size = 0;
+    std::span<const uint64_t> digests;
+  };
+  Result<size_t> ReadRuns(const IndexNode& file, char* out, size_t size, uint64_t offset) const;
+  Result<> ReadRun(const Run& run, char* out, size_t size, uint64_t offset) const;
+  Result<> ReadVerified(const Run& run, char* out, size_t size, uint64_t offset) const;
+
   LowerIndex index_;
   std::vector<Fd> tars_;
+  bool verify_ = false;
+  std::function<void(const IndexNode&, const std::string&)> told_;
 };
 
 }  // namespace wolffia

@@ -104,9 +104,14 @@ uint32_t Merger::WriteNode(Source source) {
   auto xattrs = layer.Xattrs(node);
   node.layer = source.layer;
   node.flags &= kNodeSparse;
+  if (S_ISREG(node.mode)) node.count = static_cast<uint32_t>(writer_.AddDigests(layer.Digests(node)));
   uint32_t out = writer_.AddNode(node);
   if (S_ISLNK(node.mode)) writer_.SetTarget(out, target);
-  if ((node.flags & kNodeSparse) != 0) writer_.SetExtents(out, extents);
+  if ((node.flags & kNodeSparse) != 0) {
+    std::vector<IndexExtent> placed(extents.begin(), extents.end());
+    for (IndexExtent& e : placed) e.first_digest = writer_.AddDigests(layer.Digests(e));
+    writer_.SetExtents(out, placed);
+  }
   for (const IndexXattr& x : xattrs) writer_.AddXattr(out, layer.XattrName(x), layer.XattrValue(x));
   return out;
 }
@@ -209,7 +214,10 @@ Result<std::string> Merger::Run() {
     Pending next = std::move(pending_[at]);
     TRY(MergeDirectory(next.directory, next.out));
   }
-  return writer_.Finish(static_cast<uint32_t>(layers_.size()), kIndexIsChain);
+  const bool digests =
+      std::ranges::all_of(layers_, [](const LowerIndex* layer) { return layer->has_digests(); });
+  return writer_.Finish(static_cast<uint32_t>(layers_.size()),
+                        kIndexIsChain | (digests ? kIndexHasDigests : 0));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "engine/base/file.h"
+#include "storage/overlay/chunk_digest.h"
 #include "storage/overlay/lower_tree.h"
 
 namespace wolffia {
@@ -31,7 +32,9 @@ std::shared_ptr<const Lower> Open(std::string bytes, IndexCheck check) {
   std::vector<Fd> tars;
   tars.emplace_back(memfd_create("tar", MFD_CLOEXEC));
   (void)WriteFull(tars[0].get(), "a small tar that most files reach beyond");
-  return std::make_shared<Lower>(std::move(*index), std::move(tars));
+  auto lower = std::make_shared<Lower>(std::move(*index), std::move(tars));
+  if (check == IndexCheck::kSealed) lower->VerifyReads();
+  return lower;
 }
 
 void TouchNode(const LowerTree& tree, const Lower& lower, uint32_t n) {
@@ -96,11 +99,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     uint64_t tables = sizeof header + uint64_t{header.node_count} * sizeof(IndexNode) +
                       uint64_t{header.dirent_count} * sizeof(IndexDirent) +
                       uint64_t{header.xattr_count} * sizeof(IndexXattr) +
-                      uint64_t{header.extent_count} * sizeof(IndexExtent);
+                      uint64_t{header.extent_count} * sizeof(IndexExtent) +
+                      std::min<uint64_t>(header.digest_count, bytes.size()) * sizeof(uint64_t);
     if (tables <= bytes.size() && (header.reserved[0] & 1) == 0) header.strings_size = bytes.size() - tables;
     memcpy(bytes.data(), &header, sizeof header);
+    if ((header.reserved[0] & 2) == 0) SealIndex(bytes.data(), bytes.size());
   }
   if (auto lower = Open(bytes, IndexCheck::kBounds)) Reach(*lower);
+  if (auto lower = Open(bytes, IndexCheck::kSealed)) Reach(*lower);
   if (auto lower = Open(bytes, IndexCheck::kFull)) {
     Reach(*lower);
     Require(Walk(lower->index(), 0) <= lower->index().header().dirent_count);

@@ -96,7 +96,7 @@ class RegistryPull : public testing::Test {
     auto left = ListDirectory(store.root(), "tmp");
     ASSERT_TRUE(left) << left.error().what;
     EXPECT_THAT(*left, testing::IsEmpty());
-    auto findings = CheckStore(store, false, [](const std::string&) {});
+    auto findings = CheckStore(store, nullptr, [](const std::string&) {});
     ASSERT_TRUE(findings) << findings.error().what;
     for (const Finding& finding : *findings)
       EXPECT_FALSE(finding.damage) << finding.path << ": " << finding.problem;

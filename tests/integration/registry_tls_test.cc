@@ -113,7 +113,7 @@ TEST_F(RealRegistry, TrustAndPasswords) {
   auto records = ImageStore(*store).List();
   ASSERT_TRUE(records && records->size() == 1);
   EXPECT_EQ(records->front().diff_ids, image.diff_ids);
-  auto findings = CheckStore(*store, false, [](const std::string&) {});
+  auto findings = CheckStore(*store, nullptr, [](const std::string&) {});
   ASSERT_TRUE(findings);
   EXPECT_TRUE(findings->empty());
 }

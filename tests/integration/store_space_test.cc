@@ -154,7 +154,7 @@ TEST_F(StoreSpaceTest, AReadOnlyDisk) {
     EXPECT_EQ(Must(ContainerStore(store).List()).size(), 1u);
     Must(Staging::Sweep(store));
     Must(ContainerStore(store).Sweep());
-    Must(CheckStore(store, false, {}));
+    Must(CheckStore(store, nullptr, {}));
     auto made = ContainerStore(store).Create(ContainerOf(image), RuntimeSpec());
     ASSERT_FALSE(made);
     EXPECT_THAT(made.error().what, ::testing::HasSubstr("the store " + disk + "/root cannot be written"));

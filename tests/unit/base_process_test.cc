@@ -1,5 +1,8 @@
 #include <poll.h>
 #include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "engine/base/process.h"
 #include "engine/base/socket.h"
@@ -76,6 +79,48 @@ TEST(Spawn, AnUnawaitedChildIsKilledWithItsOwner) {
     pid = child->pid();
   }
   EXPECT_EQ(kill(pid, 0), -1);
+}
+
+// As those that join namespaces are made.
+TEST(Child, OfAForkIsAwaitedOrKilled) {
+  for (int code : {0, 7}) {
+    const pid_t pid = fork();
+    if (pid == 0) _exit(code);
+    auto child = Child::Forked(pid);
+    ASSERT_TRUE(child);
+    auto status = child->Wait();
+    ASSERT_TRUE(status) << status.error().what;
+    EXPECT_EQ(status->code, code);
+  }
+  const pid_t pid = fork();
+  if (pid == 0) {
+    pause();
+    _exit(0);
+  }
+  { auto child = Child::Forked(pid); }
+  EXPECT_EQ(waitpid(pid, nullptr, 0), -1);  // killed and reaped
+}
+
+TEST(Spawn, ATracerCannotKeepTheParentWaiting) {
+  auto child = Spawn({.program = "sleep", .argv = {"sleep", "1000"}});
+  ASSERT_TRUE(child);
+  auto seized = MakePipe();
+  ASSERT_TRUE(seized);
+  const pid_t tracer = fork();
+  if (tracer == 0) {
+    const char done = ptrace(PTRACE_SEIZE, child->pid(), 0, 0) == 0 ? 'y' : 'n';
+    (void)!write(seized->write.get(), &done, 1);
+    for (;;) pause();  // reaps nothing
+  }
+  char answer = 0;
+  ASSERT_EQ(read(seized->read.get(), &answer, 1), 1);
+  ASSERT_EQ(answer, 'y');
+  ASSERT_TRUE(child->Signal(SIGKILL));
+  auto status = child->Wait();
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().os_errno, ETIMEDOUT);
+  kill(tracer, SIGKILL);
+  waitpid(tracer, nullptr, 0);
 }
 
 TEST(Spawn, OutputIsBounded) {

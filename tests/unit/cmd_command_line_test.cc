@@ -102,9 +102,9 @@ TEST(CommandLine, Errors) {
       {{"system", "chekc"}, {"`wolffia system chekc`", "system check"}},
       {{"--rot", "/x", "ps"}, {"unknown flag: --rot", "--root"}},
       {{"images", "--fromat", "x"}, {"unknown flag: --fromat", "--format", "wolffia images --help"}},
-      {{"run", "-m", "img"}, {"unknown flag: -m", "podman and docker have it"}},
-      {{"run", "-im", "img"}, {"unknown flag: -m"}},
-      {{"run", "--memory=1g", "img"}, {"unknown flag: --memory", "podman and docker have it"}},
+      {{"ps", "-p", "img"}, {"unknown flag: -p", "podman and docker have it"}},
+      {{"run", "-iy", "img"}, {"unknown flag: -y"}},
+      {{"run", "--privileged", "img"}, {"unknown flag: --privileged", "podman and docker have it"}},
       {{"run", "--rdt-class", "img"}, {"unknown flag: --rdt-class (podman"}},
       {{"run", "-Z", "img"}, {"unknown flag: -Z\n"}},
       {{"run", "--name"}, {"flag needs an argument: --name"}},
@@ -141,7 +141,7 @@ TEST(CommandLine, NoFlagIsBothOursAndMissing) {
     }
   EXPECT_FALSE(IsPodmanFlag("run", ""));
   EXPECT_FALSE(IsPodmanFlag("run", "t t"));
-  EXPECT_TRUE(IsPodmanFlag("run", "memory"));
+  EXPECT_TRUE(IsPodmanFlag("run", "privileged"));
 }
 
 TEST(Filter, Parse) {

@@ -162,5 +162,36 @@ TEST(RunFlags, StorageOptions) {
   EXPECT_THAT(Read({"--rootfs", "--storage-opt=size=1m", "/"}).error().what, HasSubstr("--rootfs"));
 }
 
+TEST(RunFlags, Limits) {
+  auto request = Read({"-m", "64m", "--memory-swap=-1", "--memory-reservation", "32m", "--cpus", "1.5", "-c", "512",
+                       "--cpuset-cpus=0-1", "--blkio-weight", "100", "--cgroup-conf", "memory.oom.group=1",
+                       "--cgroup-parent", "work.slice", "--cgroupns=host", "img"});
+  ASSERT_TRUE(request) << request.error().what;
+  const CgroupConfig& cgroup = request->cgroup;
+  EXPECT_EQ(cgroup.limits,
+            (ResourceLimits{.memory = 64 << 20,
+                            .memory_swap = -1,
+                            .memory_reservation = 32 << 20,
+                            .cpu_shares = 512,
+                            .cpu_period = 100000,
+                            .cpu_quota = 150000,
+                            .cpuset_cpus = "0-1",
+                            .pids = 2048,
+                            .pids_by_default = true,
+                            .blkio_weight = 100,
+                            .conf = {{"memory.oom.group", "1"}}}));
+  EXPECT_EQ(cgroup.parent, "work.slice");
+  EXPECT_TRUE(cgroup.host_namespace);
+  EXPECT_EQ(Read({"--pids-limit", "0", "img"})->cgroup.limits.pids, -1);
+  EXPECT_EQ(Read({"--cgroups=disabled", "img"})->cgroup.limits, ResourceLimits());
+  for (const char* flag : {"--cpus=x", "--cpus=-1", "--memory=x", "--cgroup-conf=x", "--device-read-bps=/dev/null:1",
+                           "--device-read-iops=x", "--oom-kill-disable", "--memory-swappiness=5", "--cgroups=no-conmon",
+                           "--cgroupns=container:x", "--cgroup-parent=a/b.slice"}) {
+    auto refused = Read({flag, "img"});
+    ASSERT_FALSE(refused) << flag;
+    EXPECT_THAT(refused.error().what, HasSubstr(std::string(flag).substr(0, std::string(flag).find('=')))) << flag;
+  }
+}
+
 }  // namespace
 }  // namespace wolffia

@@ -53,6 +53,7 @@ root = "~/store"
 runroot = "/run/$USER/$UID"
 durability = "volatile"
 upper = "kernel"
+verify = "open"
 [pull]
 parallel_downloads = 8
 retries = 0
@@ -66,6 +67,8 @@ env = ["A=b", "C="]
 [network]
 options = ["mtu=1500"]
 fallback = "host"
+[cgroups]
+move_own = true
 [registries]
 search = ["quay.io"]
 )");
@@ -76,6 +79,7 @@ search = ["quay.io"]
   EXPECT_EQ(settings->storage_runroot, "/run/me/" + std::to_string(getuid()));
   EXPECT_EQ(settings->durability, Durability::kVolatile);
   EXPECT_EQ(settings->upper, "kernel");
+  EXPECT_EQ(settings->verify, "open");
   EXPECT_EQ(settings->parallel_downloads, 8);
   EXPECT_EQ(settings->retries, 0);
   EXPECT_EQ(settings->max_layer_size, 1u << 30);
@@ -83,6 +87,7 @@ search = ["quay.io"]
   EXPECT_EQ(settings->network, "host");
   EXPECT_EQ(settings->network_options, std::vector<std::string>{"mtu=1500"});
   EXPECT_EQ(settings->network_fallback, "host");
+  EXPECT_TRUE(settings->move_own);
   EXPECT_EQ(settings->default_ulimits.size(), 2u);
   EXPECT_EQ(settings->seccomp_profile, "/etc/profile.json");
   EXPECT_EQ(settings->env, (std::vector<std::string>{"A=b", "C="}));

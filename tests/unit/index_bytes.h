@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <string>
@@ -11,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/overlay/chunk_digest.h"
 #include "storage/overlay/index_format.h"
 
 namespace wolffia {
@@ -21,6 +23,7 @@ class IndexBytes {
   std::vector<IndexDirent> dirents;
   std::vector<IndexXattr> xattrs;
   std::vector<IndexExtent> extents;
+  std::vector<uint64_t> digests;  // none, unless Digest() is called
   std::string strings;
   std::string tar;  // the bytes of all files, at the offsets that the nodes give
   uint32_t flags = kIndexIsChain;
@@ -87,6 +90,16 @@ class IndexBytes {
     return *this;
   }
 
+  // Of all files, as the tar is now.
+  IndexBytes& Digest() {
+    flags |= kIndexHasDigests;
+    for (IndexNode& n : nodes)
+      if (S_ISREG(n.mode) && (n.flags & kNodeSparse) == 0)
+        n.count = static_cast<uint32_t>(DigestRun(n.data, n.size));
+    for (IndexExtent& e : extents) e.first_digest = DigestRun(e.tar_offset, e.size);
+    return *this;
+  }
+
   std::string Build() const {
     IndexHeader header{};
     memcpy(header.magic, kIndexMagic, sizeof header.magic);
@@ -97,6 +110,7 @@ class IndexBytes {
     header.strings_size = strings.size();
     header.layer_count = 1;
     header.flags = flags;
+    header.digest_count = digests.size();
     for (const IndexNode& n : nodes)
       if (S_ISREG(n.mode)) header.content_bytes += n.size;
     std::string bytes(sizeof header, '\0');
@@ -104,9 +118,11 @@ class IndexBytes {
     Append(&bytes, dirents);
     Append(&bytes, xattrs);
     Append(&bytes, extents);
+    Append(&bytes, digests);
     bytes += strings;
     header.file_size = bytes.size();
     memcpy(bytes.data(), &header, sizeof header);
+    SealIndex(bytes.data(), bytes.size());
     return bytes;
   }
 
@@ -114,6 +130,13 @@ class IndexBytes {
   template <typename T>
   static void Append(std::string* bytes, const std::vector<T>& table) {
     bytes->append(reinterpret_cast<const char*>(table.data()), table.size() * sizeof(T));
+  }
+  uint64_t DigestRun(uint64_t offset, uint64_t size) {
+    const uint64_t first = digests.size();
+    for (uint64_t at = 0; at < size; at += kChunkBytes)
+      digests.push_back(ChunkDigest(
+          std::string_view(tar).substr(offset + at, std::min<uint64_t>(kChunkBytes, size - at))));
+    return first;
   }
   std::pair<uint32_t, std::string> Split(const std::string& path) const {
     size_t slash = path.rfind('/');

@@ -225,7 +225,7 @@ ContainerDetails Everything() {
   r.command = {"/entry", "httpd", "-f"};
   r.entrypoint = {"/entry"};
   r.labels = {{"tier", "front"}};
-  r.annotations = {{"note", "1"}};
+  r.annotations = d.spec.annotations = {{"note", "1"}};
   r.tty = r.interactive = r.detached = true;
   r.stop_signal = "SIGQUIT";
   r.restart_policy = "on-failure";

@@ -179,6 +179,8 @@ TEST(LowerIndex, RefusesEveryKindOfMalformedTable) {
       {"xattr name", [](auto& t) { t.Xattr(2, "user.a", "b"), t.xattrs[0].name_offset = ~0ull; }},
       {"xattrs shared", [](auto& t) { t.Xattr(2, "user.a", "b"), t.nodes[1].xattr_count = 1; }},
       {"extents out of bounds", [](auto& t) { t.nodes[2].flags = kNodeSparse, t.nodes[2].count = 1; }},
+      {"digests out of bounds", [](auto& t) { t.Digest(), t.nodes[2].count = 7; }},
+      {"digests missing", [](auto& t) { t.flags |= kIndexHasDigests; }},
       {"extent past the end",
        [](auto& t) {
          t.nodes[2].flags = kNodeSparse, t.nodes[2].count = 1, t.nodes[2].data = 0,
@@ -213,18 +215,126 @@ TEST(LowerIndex, RefusesEveryKindOfMalformedHeader) {
     auto got = LowerIndex::FromBytes(bytes, IndexCheck::kBounds);
     return !got && got.error().code == Code::kCorrupt;
   };
-  EXPECT_TRUE(refuses([](auto& h) { h.magic[7] = '2'; }));
+  EXPECT_TRUE(refuses([](auto& h) { h.magic[7] = '1'; }));
   EXPECT_TRUE(refuses([](auto& h) { h.node_count = 0; }));
   EXPECT_TRUE(refuses([](auto& h) { h.node_count = kNoNode; }));
   EXPECT_TRUE(refuses([](auto& h) { ++h.dirent_count; }));
   EXPECT_TRUE(refuses([](auto& h) { h.xattr_count = 0xffffffff; }));
   EXPECT_TRUE(refuses([](auto& h) { h.extent_count = 0xffffffff; }));
+  EXPECT_TRUE(refuses([](auto& h) { h.digest_count = ~0ull; }));
+  EXPECT_TRUE(refuses([](auto& h) { ++h.digest_count; }));
   EXPECT_TRUE(refuses([](auto& h) { h.strings_size = ~0ull; }));
   EXPECT_TRUE(refuses([](auto& h) { ++h.file_size; }));
   EXPECT_TRUE(refuses([](auto& h) { h.layer_count = 0; }));
   EXPECT_TRUE(refuses([](auto& h) { h.layer_count = 1 << 20; }));
   for (size_t size = 0; size < good.size(); ++size)
     EXPECT_FALSE(LowerIndex::FromBytes(good.substr(0, size), IndexCheck::kBounds)) << size;
+}
+
+TEST(LowerIndex, NoByteOfASealedIndexCanChange) {
+  IndexBytes t = SmallTree();
+  const std::string good = t.Seal().Digest().Build();
+  EXPECT_TRUE(LowerIndex::FromBytes(good, IndexCheck::kSealed));
+  for (size_t at = 0; at < good.size(); ++at) {
+    std::string bytes = good;
+    bytes[at] = static_cast<char>(bytes[at] ^ 4);
+    for (IndexCheck check : {IndexCheck::kSealed, IndexCheck::kFull})
+      EXPECT_FALSE(LowerIndex::FromBytes(bytes, check)) << at;
+  }
+}
+
+TEST(LowerIndex, KnowsTheNamesOfItsNodes) {
+  IndexBytes t;
+  t.Directory("usr");
+  t.Directory("usr/lib");
+  t.File("a", "");
+  t.File("usr/lib/b", "");
+  t.Seal();
+  auto index = LowerIndex::FromBytes(t.Build());
+  ASSERT_TRUE(index);
+  for (const char* path : {"usr", "usr/lib", "a", "usr/lib/b"})
+    EXPECT_EQ(index->PathOf(index->node(*index->Resolve(path))), path);
+  EXPECT_EQ(index->PathOf(index->node(0)), "");
+}
+
+// Bytes that are all different, so that none stands in for another.
+std::string Counted(size_t size) {
+  std::string bytes(size, '\0');
+  uint64_t state = size;
+  for (char& c : bytes)
+    c = static_cast<char>((state = state * 6364136223846793005u + 1442695040888963407u) >> 56);
+  return bytes;
+}
+
+TEST(Lower, VerifiesWhateverIsRead) {
+  constexpr size_t kChunk = kChunkBytes;
+  const std::string large = Counted(3 * kChunk + 100);
+  IndexBytes t;
+  t.File("small", "0123456789");
+  t.File("large", large);
+  t.File("empty", "");
+  t.Sparse("sparse", 10 * kChunk, {{5, "abc"}, {2 * kChunk, large.substr(0, kChunk + 7)}});
+  t.Seal().Digest();
+  Lower lower = LowerOf(t);
+  lower.VerifyReads();
+  EXPECT_EQ(*lower.ReadFile("small", 10), "0123456789");
+  EXPECT_EQ(*lower.ReadFile("large", 1 << 20), large);
+  EXPECT_EQ(*lower.ReadFile("empty", 10), "");
+  std::string holes(10 * kChunk, '\0');
+  holes.replace(5, 3, "abc").replace(2 * kChunk, kChunk + 7, large.substr(0, kChunk + 7));
+  EXPECT_EQ(*lower.ReadFile("sparse", 1 << 20), holes);
+  // Any piece, on and beside the bounds of chunks.
+  const IndexNode& file = lower.index().node(*lower.index().Resolve("large"));
+  for (size_t from : {size_t{0}, size_t{1}, kChunk - 1, kChunk, kChunk + 1, 3 * kChunk, 3 * kChunk + 99})
+    for (size_t size : {size_t{1}, size_t{2}, kChunk, kChunk + 2, 4 * kChunk}) {
+      std::string got(size, '?');
+      got.resize(*lower.Read(file, got.data(), size, from));
+      EXPECT_EQ(got, large.substr(from, size)) << from << " " << size;
+    }
+}
+
+TEST(Lower, RefusesBytesThatHaveChanged) {
+  constexpr size_t kChunk = kChunkBytes;
+  IndexBytes t;
+  uint32_t small = t.File("small", "0123456789"), large = t.File("large", Counted(3 * kChunk + 100));
+  uint32_t sparse = t.Sparse("sparse", 10 * kChunk, {{5, "abc"}, {2 * kChunk, Counted(100)}});
+  uint32_t sound = t.File("sound", "sound");
+  t.Seal().Digest();
+  for (uint64_t at : {t.nodes[small].data + 3, t.nodes[large].data + kChunk + 5, t.extents[1].tar_offset})
+    t.tar[at] = static_cast<char>(t.tar[at] ^ 1);
+  Lower lower = LowerOf(t);
+  std::vector<std::string> told;
+  lower.WhenDamaged([&](const IndexNode& node, const std::string& what) {
+    told.push_back(lower.index().PathOf(node) + ": " + what);
+  });
+  char buffer[8];
+  auto read = [&](uint32_t n, uint64_t offset) {
+    auto got = lower.Read(lower.index().node(n), buffer, 2, offset);
+    return got ? "read" : got.error().code == Code::kCorrupt ? "corrupt" : got.error().what;
+  };
+  EXPECT_EQ(read(small, 8), "read") << "as long as nobody asks for more";
+  lower.VerifyReads();
+  EXPECT_EQ(read(small, 8), "corrupt") << "the chunk counts, not what was asked of it";
+  EXPECT_EQ(read(large, kChunk - 2), "read");
+  EXPECT_EQ(read(large, kChunk - 1), "corrupt");
+  EXPECT_EQ(read(large, 2 * kChunk - 1), "corrupt");
+  EXPECT_EQ(read(large, 2 * kChunk), "read") << "one chunk does not take the others with it";
+  EXPECT_EQ(read(sparse, 5), "read");
+  EXPECT_EQ(read(sparse, 2 * kChunk - 2), "read") << "a hole";
+  EXPECT_EQ(read(sparse, 2 * kChunk - 1), "corrupt");
+  EXPECT_EQ(read(sound, 0), "read");
+  EXPECT_EQ(told, (std::vector<std::string>{"small: its bytes from 0 on are not those that were pulled",
+                                            "large: its bytes from 65536 on are not those that were pulled",
+                                            "large: its bytes from 65536 on are not those that were pulled",
+                                            "sparse: its bytes from 0 on are not those that were pulled"}));
+}
+
+TEST(Lower, VerifiesNothingWithoutDigests) {
+  IndexBytes t;
+  t.File("f", "0123456789");
+  Lower lower = LowerOf(t);
+  lower.VerifyReads();
+  EXPECT_EQ(lower.ReadFile("f", 10).error().code, Code::kCorrupt);
 }
 
 TEST(Lower, ReadsFilesAndHoles) {

@@ -106,6 +106,30 @@ TEST(IndexLower, ReadsAndCopiesBytes) {
   EXPECT_EQ(source->ReadLink(small).error(), EINVAL);
 }
 
+// The kernel could copy them without our seeing them.
+TEST(IndexLower, CopiesNoBytesThatFailTheirVerification) {
+  IndexBytes t;
+  std::string big(5 << 19, 'b');
+  uint32_t sound = t.File("sound", big), bad = t.File("bad", big);
+  uint32_t sparse = t.Sparse("sparse", 1 << 20, {{4096, "data"}}),
+           holes = t.Sparse("holes", 1 << 20, {{8192, "data"}});
+  t.Seal().Digest();
+  t.tar[t.nodes[bad].data + (2 << 20) + 17] = 'c';
+  t.tar[t.extents[1].tar_offset] = 'D';
+  auto index = LowerIndex::FromBytes(t.Build(), IndexCheck::kBounds);
+  ASSERT_TRUE(index) << index.error().what;
+  std::vector<Fd> tars;
+  tars.emplace_back(memfd_create("tar", MFD_CLOEXEC));
+  ASSERT_TRUE(WriteFull(tars[0].get(), t.tar));
+  auto lower = std::make_shared<Lower>(std::move(*index), std::move(tars));
+  lower->VerifyReads();
+  auto source = MakeIndexLower(lower, {});
+  EXPECT_EQ(Copied(*source, sound), big.substr(0, 1 << 21));
+  EXPECT_EQ(Copied(*source, bad), "errno " + std::to_string(EIO));
+  EXPECT_EQ(Copied(*source, sparse), std::string(1 << 20, '\0').replace(4096, 4, "data"));
+  EXPECT_EQ(Copied(*source, holes), "errno " + std::to_string(EIO));
+}
+
 TEST(IndexLower, HidesTheOverlaysOwnWords) {
   IndexBytes t;
   uint32_t file = t.File("f", "");

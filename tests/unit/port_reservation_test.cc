@@ -76,6 +76,25 @@ TEST(PortReservation, RefusesUntilItListens) {
   EXPECT_EQ(Connect(port.host_port, client), 0);
 }
 
+// Of two that have bound it in the same moment the second to listen is told as if the first had been quicker.
+TEST(PortReservation, OneOfTwoListens) {
+  const PortMapping port = Free("127.0.0.1::80");
+  auto first = PortReservation::Make({port});
+  ASSERT_TRUE(first);
+  const int on = 1;
+  ASSERT_EQ(setsockopt(first->ports()[0].socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
+  auto second = PortReservation::Make({port});
+  ASSERT_TRUE(second) << second.error().what;
+  ASSERT_EQ(setsockopt(second->ports()[0].socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
+  auto served = first->Listen();
+  ASSERT_TRUE(served) << served.error().what;
+  auto listening = second->Listen();
+  ASSERT_FALSE(listening);
+  EXPECT_EQ(listening.error().code, Code::kBusy);
+  EXPECT_EQ(listening.error().what, "rootlessport listen tcp 127.0.0.1:" + std::to_string(port.host_port) +
+                                        ": bind: address already in use");
+}
+
 // What an earlier container leaves in the kernel does not keep the next one from starting.
 TEST(PortReservation, StartsAgainAfterConnections) {
   const PortMapping port = Free("80");

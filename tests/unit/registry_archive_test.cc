@@ -40,7 +40,7 @@ class Archives : public testing::Test {
   ~Archives() override { ExpectClean(); }
   void ExpectClean() {
     auto left = ListDirectory(store.root(), "tmp");
-    auto findings = CheckStore(store, false, [](const std::string&) {});
+    auto findings = CheckStore(store, nullptr, [](const std::string&) {});
     ASSERT_TRUE(left && findings);
     EXPECT_THAT(*left, IsEmpty());
     for (const Finding& finding : *findings)
@@ -223,7 +223,7 @@ TEST_F(Archives, HostileDockerManifests) {
 TEST_F(Archives, BuiltInNames) {
   for (const char* name :
        {"nothing-of-that-name", "../busybox", "a/b", "busybox:12", "docker.io/busybox", ""})
-    EXPECT_EQ(LoadBuiltIn(context, settings, store, name).error().code, Code::kNotFound) << name;
+    EXPECT_EQ(LoadBuiltIn(context, settings, store, name, {}).error().code, Code::kNotFound) << name;
 }
 
 TEST_F(Archives, OtherTransports) {

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "engine/base/file.h"
+#include "engine/landlock/policy.h"
 #include "engine/runtime/launcher.h"
 #include "engine/runtime/mount_plan.h"
 #include "tests/unit/usual_mounts.h"
@@ -139,6 +140,24 @@ TEST(LaunchPlan, JoinedToAnotherContainer) {
   plan = BuildLaunchPlan(spec, Host(), Root(), options);
   ASSERT_TRUE(plan);
   EXPECT_THAT(DescribePlan(*plan), testing::Not(HasSubstr("whose namespaces are joined")));
+}
+
+// Root makes the rules; entered is the ruleset where the kernel allows it, before a filter can forbid it.
+TEST(LaunchPlan, Landlock) {
+  RuntimeSpec spec = Spec();
+  spec.process.user = {33, 34};
+  LandlockPolicy policy{.name = "test", .read = {{"/etc", "/bin"}}, .write = {{"/tmp", "-/data"}}, .exec = {{"/bin"}}};
+  policy.bind_tcp = {{8080}};
+  policy.scope_signals = true;
+  const LandlockRuleset rules = CompileLandlock(policy, 7)->ruleset;
+  LaunchOptions options{.stdin_open = true, .seccomp = std::vector<sock_filter>(1), .landlock = rules};
+  ExpectGolden("landlock", spec, Host(), Root(), options);
+
+  spec.process.no_new_privileges = true;
+  auto plan = BuildLaunchPlan(spec, Host(), Root(), options);
+  ASSERT_TRUE(plan);
+  EXPECT_THAT(DescribePlan(*plan), testing::ContainsRegex("allow no new privileges\n[0-9]+ enter the Landlock ruleset\n"
+                                                          "[0-9]+ install the seccomp filter\n"));
 }
 
 TEST(LaunchPlan, FuseUpper) {

@@ -14,13 +14,13 @@ Message Again(const Message& message) {
 }
 
 TEST(ControlProtocol, EveryMessageSurvives) {
-  StartRequest request{
-      "/data", "/run", std::string(64, 'a'), true, 3, StartMode::kInit, {kStdin | kStderr, true, {25, 80}}};
+  StartRequest request{"/data", "/run", std::string(64, 'a'), true,
+                       true,    3,      StartMode::kInit,     {kStdin | kStderr, true, {25, 80}}};
   StartRequest copy = Again(request);
   EXPECT_EQ(copy.store_root, "/data");
   EXPECT_EQ(copy.store_runroot, "/run");
   EXPECT_EQ(copy.container_id, request.container_id);
-  EXPECT_TRUE(copy.volatile_store && copy.attach.lossless);
+  EXPECT_TRUE(copy.volatile_store && copy.verify_reads && copy.attach.lossless);
   EXPECT_EQ(copy.log_level, 3);
   EXPECT_EQ(copy.mode, StartMode::kInit);
   EXPECT_EQ(copy.attach.streams, kStdin | kStderr);

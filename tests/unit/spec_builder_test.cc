@@ -1,6 +1,7 @@
 // Whole specs, as golden files, and the errors of one. WOLFFIA_UPDATE_GOLDEN=1 writes the files anew.
 #include "engine/runtime/spec_builder.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -142,6 +143,42 @@ TEST(BuildSpec, HostNetwork) {
   EXPECT_TRUE(built->files.contains("resolv.conf"));
   for (const SpecMount& mount : built->spec.mounts)
     EXPECT_NE(mount.type, "sysfs") << "would be refused";
+}
+
+TEST(BuildSpec, UnmaskAndSystemd) {
+  const auto cgroup_options = [](const BuiltSpec& built) {
+    for (const SpecMount& mount : built.spec.mounts)
+      if (mount.destination == "/sys/fs/cgroup") return mount.options.back();
+    return std::string();
+  };
+  World w;
+  auto plain = w.Build();
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(cgroup_options(*plain), "ro");
+  EXPECT_FALSE(plain->systemd);
+  w.request.unmask = {"/sys/fs/cgroup", "/proc/a*"};
+  auto unmasked = w.Build();
+  ASSERT_TRUE(unmasked);
+  EXPECT_EQ(cgroup_options(*unmasked), "rw");
+  EXPECT_EQ(unmasked->spec.masked_paths.size(), plain->spec.masked_paths.size() - 2);  // acpi and asound
+  w.request.unmask = {"ALL"};
+  EXPECT_TRUE(w.Build()->spec.masked_paths.empty());
+  EXPECT_TRUE(w.Build()->spec.readonly_paths.empty());
+
+  World init;
+  init.image.entrypoint = {"/sbin/init"};
+  auto systemd = init.Build();
+  ASSERT_TRUE(systemd);
+  EXPECT_TRUE(systemd->systemd);
+  EXPECT_EQ(cgroup_options(*systemd), "rw");
+  EXPECT_TRUE(std::ranges::any_of(systemd->spec.mounts,
+                                  [](const SpecMount& mount) { return mount.destination == "/run/lock"; }));
+  init.request.systemd = "false";
+  EXPECT_FALSE(init.Build()->systemd);
+  w.request.systemd = "always";
+  EXPECT_TRUE(w.Build()->systemd);
+  w.request.cgroup.host_namespace = true;
+  EXPECT_FALSE(w.Build()->spec.HasNamespace("cgroup"));
 }
 
 TEST(BuildSpec, Seccomp) {

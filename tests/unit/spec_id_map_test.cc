@@ -164,6 +164,8 @@ TEST(Refusals, NameCauseAndRemedy) {
       {"proc/sys/user/max_user_namespaces", "0\n", ENOSPC, "sysctl user.max_user_namespaces="},
       {"proc/sys/user/max_user_namespaces", "100\n", ENOSPC, "is 100"},
       {"proc/sys/user/max_user_namespaces", "100\n", EUSERS, "32 deep"},
+      {"proc/sys/user/max_net_namespaces", "0\n", ENOSPC, "sysctl user.max_net_namespaces="},
+      {"proc/sys/user/max_pid_namespaces", "0\n", ENOSPC, "sysctl user.max_pid_namespaces="},
       {"proc/sys/kernel/unprivileged_userns_clone", "0\n", EPERM, "kernel.unprivileged_userns_clone=1"},
       {"proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1\n", EPERM, "AppArmor"},
       {"proc/self/status", "Name:\tx\nSeccomp:\t2\n", EPERM, "seccomp=unconfined"},

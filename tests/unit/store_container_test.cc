@@ -62,11 +62,16 @@ TEST_F(StoreContainerTest, RecordsSurviveTheDisk) {
   record.passwd = false;
   record.secrets = {{"s", "id", true, "S", 1, 2, 0400}};
   record.ports = {"80/tcp"};
+  record.cgroup = {"split", "a/b", true, true, {}};
+  record.cgroup.limits = {.memory = 1 << 30, .memory_swap = -1, .cpu_quota = -1, .pids = 2048, .pids_by_default = true};
+  record.cgroup.limits.read_bps = {{"/dev/sda", 8, 0, 1 << 20}};
+  record.cgroup.limits.conf = {{"memory.oom.group", "1"}};
   ContainerRecord read = Must(ParseContainer(SerializeContainer(record), "x"));
   EXPECT_EQ(SerializeContainer(read), SerializeContainer(record));
   EXPECT_EQ(read.command[2], record.command[2]);
   EXPECT_EQ(read.stop_timeout, 0) << "not the default";
   EXPECT_EQ(read.mounts, record.mounts);
+  EXPECT_EQ(read.cgroup, record.cgroup);
   EXPECT_EQ(read.command[3], "\xef\xbf\xbd\xef\xbf\xbd") << "shown, not refused";
   for (const char* bad : {"", "{}", "[]", "{\"id\":\"x\"}", "{\"id\":5}", "{\"id\":\"", "{\"command\":{}}"})
     EXPECT_FALSE(ParseContainer(bad, "x")) << bad;
@@ -183,7 +188,8 @@ TEST_F(StoreContainerTest, Lookup) {
   EXPECT_EQ(Must(containers_.Lookup("b")), c);
   EXPECT_EQ(Must(containers_.Lookup(b)), b);
   EXPECT_EQ(Must(containers_.Lookup("a2")), c) << "names before prefixes";
-  EXPECT_EQ(containers_.Lookup("a").error().what, "more than one result for container ID a: container already exists");
+  EXPECT_EQ(containers_.Lookup("a").error().what,
+            "more than one result for container ID a: container already exists");
   EXPECT_EQ(containers_.Lookup("x").error().what,
             "no container with name or ID \"x\" found: no such container");
   for (const char* bad : {"", ".", "..", "../containers", "web/", "we\nb", "c"})
@@ -285,7 +291,11 @@ TEST_F(StoreContainerTest, SharersAreFoundByTheirRecords) {
   record.pid_mode = record.ipc_mode = "container:" + a.id;
   record.labels["note"] = "container:nobody";
   NewContainer b = Must(containers_.Create(record, RuntimeSpec()));
-  EXPECT_THAT(Must(containers_.Sharers()), ElementsAre(std::pair(a.id, b.id)));
+  ContainerRecord network = ContainerOf(image_, "n");
+  network.network_config.mode = "container:" + b.id;
+  NewContainer n = Must(containers_.Create(network, RuntimeSpec()));
+  EXPECT_THAT(Must(containers_.Sharers()),
+              testing::UnorderedElementsAre(std::pair(a.id, b.id), std::pair(b.id, n.id)));
 }
 
 TEST_F(StoreContainerTest, AContainerWithAMalformedRecordCanBeRemoved) {

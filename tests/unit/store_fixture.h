@@ -122,7 +122,8 @@ class StoreFixture : public ::testing::Test {
   // All findings, one a line: "path: problem".
   static std::string Findings(const Store& store, bool repair = false) {
     std::string text;
-    for (const Finding& f : Must(CheckStore(store, repair, {})))
+    const StoreRepair all{.discard = true};
+    for (const Finding& f : Must(CheckStore(store, repair ? &all : nullptr, {})))
       text += f.path + ": " + f.problem + (f.damage ? " (damage)" : "") + "\n";
     return text;
   }

@@ -3,6 +3,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <map>
+#include <set>
+
+#include "storage/overlay/chunk_digest.h"
 #include "tests/unit/store_fixture.h"
 
 namespace wolffia {
@@ -162,6 +166,9 @@ TEST_F(StoreLayerTest, CheckFindsAndRepairs) {
            {"layer index gone",
             [&] { Remove(Store::LayerIndexPath(layer)); },
             {layer.hex() + ".layer.idx: missing index"}},
+           {"layer index of another version",
+            [&] { Overwrite(Store::LayerIndexPath(layer), 7, "1"); },
+            {".layer.idx: index of another version"}},
            {"layer index damaged",
             [&] { Overwrite(Store::LayerIndexPath(layer), 70, "x"); },
             {".layer.idx: damaged index (damage)"}},
@@ -203,6 +210,83 @@ TEST_F(StoreLayerTest, CheckFindsAndRepairs) {
   Must(ImportImage(store_, "h/a:1", {{{"a", "1"}}, {{"b", "2"}}}));
   EXPECT_EQ(Findings(store_), "") << "pulling again heals it";
   EXPECT_TRUE(images_.OpenLower(other.chain, other.diff_ids));
+}
+
+TEST_F(StoreLayerTest, RepairFetchesWhatIsDamagedOrMissing) {
+  const std::vector<Files> files = {{{"a", "1"}}, {{"b", "2"}}, {{"c", "3"}}};
+  const ImageRecord image = Must(ImportImage(store_, "h/a:1", files));
+  const Digest damaged = image.diff_ids[0], missing = image.diff_ids[1], lost = image.diff_ids[2];
+  auto harm = [&] {
+    Overwrite(Store::BlobPath(damaged), 512, "9");
+    Remove(Store::BlobPath(missing));
+    Overwrite(Store::BlobPath(lost), 512, "9");
+  };
+  harm();
+  std::set<Digest> asked;
+  StoreRepair repair{.refetch = [&](const std::set<Digest>& broken) -> Result<> {
+    asked = broken;
+    EXPECT_TRUE(blobs_.Has(damaged)) << "it keeps its name until there is a better one";
+    Staging staging = TRY(Staging::Begin(store_));
+    TRY(blobs_.Put(staging, TarOf(files[0]), damaged));
+    return blobs_.Put(staging, TarOf(files[1]), missing);
+  }};
+  std::map<std::string, bool> repaired;
+  for (const Finding& f : Must(CheckStore(store_, &repair, {}))) {
+    EXPECT_TRUE(f.damage) << f.path;
+    repaired[f.path] = f.repaired;
+  }
+  EXPECT_EQ(asked, (std::set<Digest>{damaged, missing, lost}));
+  EXPECT_EQ(repaired, (std::map<std::string, bool>{{Store::BlobPath(damaged), true},
+                                                   {Store::BlobPath(missing), true},
+                                                   {Store::BlobPath(lost), false},
+                                                   {"images/h%2Fa:1.json", false}}));
+  EXPECT_TRUE(blobs_.Has(lost)) << "what is left of it can be read";
+  repair.refetch = nullptr;
+  repair.discard = true;
+  Must(CheckStore(store_, &repair, {}));
+  EXPECT_FALSE(blobs_.Has(lost));
+  Must(ImportImage(store_, "h/a:1", files));
+  EXPECT_EQ(Findings(store_), "");
+}
+
+TEST_F(StoreLayerTest, IndexesHaveDigestsHoweverTheyWereMade) {
+  std::string large(3 * kChunkBytes + 1000, 'x');
+  for (size_t i = 0; i < large.size(); i += 997) large[i] = static_cast<char>(i);
+  const ImageRecord image = Must(ImportImage(store_, "h/a:1", {{{"a", large}, {"e", ""}}, {{"b", "2"}}}));
+  for (int again = 0; again < 2; ++again) {
+    const LowerIndex index = Must(LowerIndex::Open(store_.root(), Store::ChainIndexPath(image.chain)));
+    EXPECT_TRUE(index.has_digests());
+    EXPECT_EQ(index.header().digest_count, 5u);
+    auto digests = index.Digests(index.node(Must(index.Resolve("a"))));
+    ASSERT_EQ(digests.size(), 4u);
+    for (size_t i = 0; i < digests.size(); ++i)
+      EXPECT_EQ(digests[i], ChunkDigest(std::string_view(large).substr(i * kChunkBytes, kChunkBytes))) << i;
+    for (const Digest& layer : image.diff_ids) Remove(Store::LayerIndexPath(layer));
+    Remove(Store::ChainIndexPath(image.chain));
+    Must(EnsureChainIndex(store_, image.diff_ids));
+  }
+  EXPECT_EQ(Findings(store_), "");
+}
+
+TEST_F(StoreLayerTest, AStoreThatVerifiesReadsOpensNoIndexThatHasChanged) {
+  const ImageRecord image = Must(ImportImage(store_, "h/a:1", {{{"a", "1"}}, {{"b", "2"}}}));
+  const Store careful =
+      Must(Store::Open({.root = dir_ / "root", .runroot = dir_ / "run", .verify_reads = true}));
+  auto open = [&](const Store& store) {
+    return ImageStore(store).OpenLower(image.chain, image.diff_ids, IndexCheck::kBounds);
+  };
+  EXPECT_EQ(*Must(open(careful)).ReadFile("a", 1), "1");
+  Overwrite(Store::BlobPath(image.diff_ids[0]), 512, "9");
+  EXPECT_EQ(*Must(open(store_)).ReadFile("a", 1), "9");
+  EXPECT_EQ(Must(open(careful)).ReadFile("a", 1).error().code, Code::kCorrupt);
+  EXPECT_EQ(*Must(open(careful)).ReadFile("b", 1), "2");
+  const uint64_t end =
+      Must(LowerIndex::Open(store_.root(), Store::ChainIndexPath(image.chain))).header().file_size;
+  Overwrite(Store::ChainIndexPath(image.chain), static_cast<off_t>(end - 1), "\1");
+  EXPECT_TRUE(open(store_));
+  EXPECT_EQ(open(careful).error().code, Code::kNotFound) << "to be made again";
+  Must(EnsureChainIndex(store_, image.diff_ids));
+  EXPECT_TRUE(open(careful));
 }
 
 }  // namespace

@@ -127,18 +127,10 @@ teardown() { leave_networks; }
 
 @test "--dns: its server is asked for what the networks do not know" {
   wolffia network create one
-  cat >"$WORLD/names.py" <<'EOF'
-import socket
-server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-server.bind(("", 53))
-while True:
-    query, client = server.recvfrom(512)
-    answer = b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04\xc0\0\x02\x4d"
-    server.sendto(query[:2] + b"\x85\x80\0\x01\0\x01\0\0\0\0" + query[12:] + answer, client)
-EOF
   local host=() directory
   for directory in /usr /lib /lib64; do [ ! -d $directory ] || host+=(-v "$(realpath $directory):$directory:ro"); done
-  wolffia run -d --name names --network one "${host[@]}" -v "$WORLD/names.py:/names.py:ro" busybox /usr/bin/python3 /names.py
+  wolffia run -d --name names --network one "${host[@]}" -v "$BATS_TEST_DIRNAME/names.py:/names.py:ro" busybox \
+    /usr/bin/python3 /names.py 0.0.0.0 192.0.2.77
   wolffia run -d --name client --network one --dns "$(address_of names one)" busybox sleep 1000
   resolves() { wolffia exec client nslookup -type=a "$1" | grep -q "Address: $2$"; }
   eventually resolves outside.example 192.0.2.77

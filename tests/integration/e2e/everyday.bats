@@ -75,7 +75,8 @@ session() {
 }
 
 @test "SIGTERM to the monitor, as a user manager sends it at logout, is a stop" {
-  wolffia run -d --name bye --restart=always busybox sh -c 'trap "exit 0" TERM; sleep 100 & wait'
+  wolffia run -d --name bye --restart=always busybox sh -c 'trap "exit 0" TERM; echo ready; sleep 100 & wait'
+  eventually logged bye ready
   kill -TERM "$(wolffia inspect -f '{{.State.MonitorPid}}' bye)"
   run -0 wolffia wait bye
   [ "$(wolffia inspect -f '{{.State.Status}} {{.State.ExitCode}}' bye)" = "exited 0" ]

@@ -95,10 +95,11 @@ no_session() {
 }
 
 @test "the client is killed and the command goes on" {
-  wolffia exec box sh -c 'touch /tmp/begun; sleep 1; touch /tmp/after' &
+  wolffia exec box sh -c 'touch /tmp/begun; until [ -e /tmp/killed ]; do sleep 0.1; done; touch /tmp/after' &
   eventually wolffia exec box test -e /tmp/begun
   kill -9 $!
   wait $! || true
+  wolffia exec box touch /tmp/killed
   no_session
   wolffia exec box test -e /tmp/after
 }

@@ -101,7 +101,8 @@ tar_listing() { tar tvf "$1" --numeric-owner --full-time | grep -vE ' (dev|proc|
   mkdir web; tar cf web/x.tar -C /etc passwd
   (cd web && exec python3 -m http.server --bind 127.0.0.1 0 >../log 2>&1 3>&-) &
   local server=$! port
-  for i in $(seq 50); do port=$(grep -o 'port [0-9]*' log | cut -d' ' -f2) && [ -n "$port" ] && break; sleep 0.1; done
+  eventually grep -q "port [0-9]" log
+  port=$(grep -o "port [0-9]*" log | cut -d" " -f2)
   run -0 --separate-stderr wolffia import "http://127.0.0.1:$port/x.tar" fromweb
   [[ "$output" = sha256:* ]]
   [[ "$stderr" = *"Downloading from \"http://127.0.0.1:$port/x.tar\""* ]]

@@ -24,11 +24,11 @@ await() {
   done
   fail "$1 is $(state "$1"), not $2"
 }
-# ready NAME: it has said so
+# ready NAME [TIMES]: it has said so, in as many runs
 ready() {
   local i
   for i in $(seq 400); do
-    wolffia logs "$1" 2>&1 | grep -q ready && return 0
+    [ "$(wolffia logs "$1" 2>&1 | grep -c ready)" -ge "${2:-1}" ] && return 0
     sleep 0.05
   done
   fail "$1 is not ready: $(wolffia ps -a)"
@@ -134,12 +134,12 @@ code_of() { wolffia inspect -f '{{.State.ExitCode}}' "$1"; }
   heeding a
   wolffia start -a a >"$BATS_TEST_TMPDIR/out" 3>&- &
   local client=$! code=0
-  sleep 0.3
+  eventually heeds_signals $client
   kill -HUP $client
   wait $client || code=$?
   [ "$code" = 7 ]
   wolffia start a
-  ready a
+  ready a 2
   wolffia start -a --sig-proxy=false a >"$BATS_TEST_TMPDIR/out" 3>&- &
   client=$! code=0
   sleep 0.3
@@ -162,9 +162,10 @@ code_of() { wolffia inspect -f '{{.State.ExitCode}}' "$1"; }
   assert_output_is a
   run -0 wolffia wait a
   assert_output_is 6
+  local runs=1
   for signal in hup 1 SIGHUP; do
     wolffia start a
-    ready a
+    ready a $((++runs))
     wolffia kill --signal $signal a
     run -0 wolffia wait a
     assert_output_is 7

@@ -115,7 +115,7 @@ BEGIN { for (i = 0; i < 12; i++) s = s "0123456789abcdef"; while (length(s) < 10
   for (i = 0; n < 60000000; i++) { l = (i * 7919) % 331; if (i % 5000 == 0) l = 90000; print i substr(s, 1, l); n += l + 8 } printf "end" }
 A
   wolffia run -d --name a -v "$WORLD/make.awk:/m.awk:ro" busybox sh -c 'awk -f /m.awk >/tmp/f; for i in 1 2 3; do cat /tmp/f; done; md5sum </tmp/f >&2; (cat /tmp/f /tmp/f /tmp/f | md5sum) >&2'
-  for i in $(seq 100); do [ "$(wolffia inspect -f '{{.State.Status}}' a)" = exited ] && break; sleep 0.3; done
+  timeout 300 wolffia wait a >/dev/null
   wolffia logs a 2>"$WORLD/sums" | md5sum >"$WORLD/sum"
   [ "$(tail -1 "$WORLD/sums")" = "$(cat "$WORLD/sum")" ]
 }

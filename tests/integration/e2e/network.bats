@@ -195,7 +195,7 @@ fetch() { wolffia exec "$1" timeout 5 wget -q -O - "http://$2"; }
   kill -9 "$pid"
   wait_for sh -c 'wolffia events --stream=false --since 1h --filter container=web | grep -q action=restarted'
   wait_for ended "$program"
-  wolffia exec web ip r | grep -q default
+  wait_for sh -c 'wolffia exec web ip r | grep -q default'
   pid=$(helper web pasta) program=$(pgrep -P "$(helper web pasta)")
   kill -9 "$(wolffia inspect --format '{{.State.ConmonPid}}' web)"
   wait_for ended "$pid"

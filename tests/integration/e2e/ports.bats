@@ -148,6 +148,20 @@ free() { python3 -c 'import socket, sys; socket.create_server(("0.0.0.0", int(sy
   assert_output_has "conflicting port mappings"
 }
 
+@test "two containers that want a port at the same time: one gets it, the other an error" {
+  local n port=$(free_port)
+  for n in 1 2; do wolffia create --name "late$n" -p "$port:80" busybox sleep 1000; done
+  for n in 1 2 3; do
+    wolffia start late1 >"$WORLD/first" 2>&1 3>&- &
+    wolffia start late2 >"$WORLD/second" 2>&1 || true
+    wait $! || true
+    [ "$(wolffia ps -q | wc -l)" = 1 ]
+    run cat "$WORLD/first" "$WORLD/second"
+    assert_output_has "$port: bind: address already in use"
+    wolffia stop -t 0 -a
+  done
+}
+
 @test "a port below the first that users may take: the error names the sysctl and who sets it" {
   local first
   first=$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)
@@ -231,7 +245,7 @@ free() { python3 -c 'import socket, sys; socket.create_server(("0.0.0.0", int(sy
   eventually sh -c "! kill -0 $forwarder 2>/dev/null"
 }
 
-@test "1,000 connections at once, and many in a row: none is lost, and no descriptor stays" {
+@test "1,000 connections at once, and 10,000 in a row: none is lost, and no descriptor stays" {
   start web -p 8000
   local port fds
   port=$(host_port web)
@@ -242,8 +256,8 @@ free() { python3 -c 'import socket, sys; socket.create_server(("0.0.0.0", int(sy
   before=$(ls "$fds" | wc -l)
   run -0 python many 127.0.0.1 "$port" 1000
   assert_output_is 1000
-  run -0 python sequence 127.0.0.1 "$port" 500
-  assert_output_is 500
+  run -0 python sequence 127.0.0.1 "$port" 10000
+  assert_output_is 10000
   eventually sh -c "[ \$(ls $fds | wc -l) = $before ]"
 }
 

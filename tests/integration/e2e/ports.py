@@ -99,9 +99,13 @@ async def many(host, port, count):
 
 
 async def sequence(host, port, count):
+    served = 0
     for number in range(count):
-        await talk(host, port, b"%d" % number)
-    print(count)
+        with socket.create_connection((host, port), PATIENCE) as client:
+            client.sendall(b"%d" % number)
+            client.shutdown(socket.SHUT_WR)
+            served += client.makefile("rb").read().endswith(b"\n%d" % number)
+    print(served)
 
 
 async def slow(host, port):

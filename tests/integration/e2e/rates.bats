@@ -40,6 +40,7 @@ teardown_file() {
 
 teardown() {
   wolffia rm -f -a -t 0 >/dev/null 2>&1 || true
+  wolffia network prune -f >/dev/null
   assert_clean
 }
 
@@ -74,6 +75,31 @@ send() {
   kill -9 "$pid"
   eventually sh -c "wolffia events --stream=false --since 1m | grep -q restarted"
   took=$(receive); [ "$took" -ge 1500 ] || fail "received in $took ms"
+}
+
+@test "an interface that comes later is limited, too" {
+  wolffia network create one
+  wolffia network create two
+  wolffia run -d --name web --network one --network-rate ingress=12mbit,egress=16mbit busybox sleep 1000
+  wolffia run -d --name far --network two -v "$WORLD/data.bin:/www/data.bin:ro" -v "$WORLD/port:/www/port:ro" \
+    busybox httpd -f -p 80 -h /www
+  wolffia network connect two web
+  run -0 wolffia exec web ip -o -4 addr show eth1
+  far=$(wolffia inspect -f '{{.NetworkSettings.Networks.two.IPAddress}}' far)
+  serves() { wolffia exec web timeout 5 wget -q -O /dev/null "http://$far/port"; }
+  eventually serves
+  start=$(now)
+  run -0 wolffia exec web sh -c "wget -q -O - http://$far/data.bin | wc -c"
+  assert_output_is 3000000
+  took=$(($(now) - start)); [ "$took" -ge 1500 ] || fail "received in $took ms"
+  wolffia exec -d far sh -c 'sleep 1000 | nc -l -p 81 >/sent'  # one whose input ends hangs up
+  listens() { wolffia exec far grep -q :0051 /proc/net/tcp6 /proc/net/tcp; }
+  eventually listens
+  start=$(now)
+  wolffia exec web sh -c "head -c 3000000 /dev/zero | nc $far 81"
+  took=$(($(now) - start)); [ "$took" -ge 900 ] || fail "sent in $took ms"
+  run -0 wolffia exec far stat -c %s /sent
+  assert_output_is 3000000
 }
 
 @test "what cannot be limited is refused" {

@@ -222,7 +222,8 @@ P
   [ "$(reaps 'wolffia run -d --name k busybox sleep 1000; wolffia kill k')" = 137 ]
   [ "$(reaps 'wolffia run -d --name s busybox sleep 1000; wolffia stop -t 0 s')" = 0 ]
   [ "$(reaps 'wolffia run -d --name z --rm busybox true')" = 0 ]
-  [ "$(reaps 'wolffia run -d --name t busybox sh -c "trap \"exit 5\" TERM; while :; do sleep 0.05; done"; sleep 0.3
+  [ "$(reaps 'wolffia run -d --name t busybox sh -c "trap \"exit 5\" TERM; echo ready; while :; do sleep 0.05; done"
+    until wolffia logs t | grep -q ready; do sleep 0.05; done
     kill -TERM $(wolffia inspect -f "{{.State.MonitorPid}}" t)')" = 0 ]
   # Which is no stop by the user.
   [ "$(wolffia inspect -f '{{.State.StoppedByUser}} {{.State.ExitCode}}' t s | tr '\n' ' ')" = "false 5 true 137 " ]

@@ -61,6 +61,17 @@ fail() {
   return 1
 }
 
+# logged CONTAINER LINE: the container has written LINE.
+logged() { wolffia logs "$1" | grep -qx "$2"; }
+
+# heeds_signals PID: the client has set up what it does with SIGHUP and SIGTERM (it catches them, or waits for them blocked).
+heeds_signals() {
+  [[ $(readlink "/proc/$1/exe") == "$WOLFFIA_BIN_DIR"/wolffia ]] || return 1
+  local caught blocked
+  caught=$(awk '/^SigCgt/ {print $2}' "/proc/$1/status") blocked=$(awk '/^SigBlk/ {print $2}' "/proc/$1/status")
+  (( (0x$caught | 0x$blocked) & 0x4000 && (0x$caught | 0x$blocked) & 1 ))
+}
+
 # assert_output_is EXPECTED / assert_output_has PART / assert_status CODE, after `run`
 assert_status() { [ "$status" = "$1" ] || fail "exit code $status, not $1; output: $output"; }
 assert_output_is() { [ "$output" = "$1" ] || fail "output: '$output', not '$1'"; }

@@ -80,7 +80,7 @@ await_log() {  # await_log NAME WORD
   run -0 unshare -Urm --map-auto bash -c '
     world=$1; out=$world/full.out
     say() { echo "$*"; exit 1; }
-    mount -t tmpfs -o size=24m,mode=0700 none "$world/data" || exit 1
+    mount -t tmpfs -o size=15m,mode=0700 none "$world/data" || exit 1
     trap "wolffia rm -af -t 0 >/dev/null" EXIT
     wolffia run --rm --network none busybox true 2>/dev/null || say "no container here: $(wolffia run --rm --network none busybox true 2>&1)"
     wolffia run -d --network none --name b busybox sleep 1000 >/dev/null || exit 1

@@ -137,14 +137,12 @@ expect ready
 send \x10\x11
 S
   assert_output_has "[exit 0]"
-  sleep 1.3
-  wolffia exec box test -e /tmp/stayed
+  eventually wolffia exec box test -e /tmp/stayed
   pty wolffia exec -it box sh -c 'trap "touch /tmp/hung; exit" HUP; echo ready; while :; do sleep 0.1; done' <<'S'
 expect ready
 kill KILL
 S
-  sleep 0.5
-  wolffia exec box test -e /tmp/hung
+  eventually wolffia exec box test -e /tmp/hung
   wolffia rm -f -t 0 box
 }
 
@@ -162,10 +160,11 @@ S
   run -6 wolffia attach plain <<<$'a\nstop'
   assert_output_has "got a"
   wolffia rm plain
-  wolffia run -d --name term busybox sh -c 'trap "exit 8" TERM; while :; do sleep 0.1; done'
+  wolffia run -d --name term busybox sh -c 'trap "exit 8" TERM; echo ready; while :; do sleep 0.1; done'
+  eventually logged term ready
   wolffia attach term &
   local client=$! code=0
-  sleep 0.4
+  eventually heeds_signals $client
   kill -TERM $client
   wait $client || code=$?
   [ "$code" = 8 ]

@@ -1,0 +1,1 @@
+wolffia_fuzz(landlock_policy LINK wolffia_config wolffia_landlock_annotation)

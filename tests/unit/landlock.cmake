@@ -1,0 +1,1 @@
+wolffia_test(landlock_test SOURCES unit/landlock_test.cc LINK wolffia_landlock wolffia_config wolffia_landlock_annotation)
