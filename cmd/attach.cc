@@ -1,5 +1,6 @@
 // wolffia attach: our standard streams become those of a container that runs.
 #include "cmd/dispatch.h"
+#include "cmd/foreground.h"
 #include "cmd/running_container.h"
 #include "engine/runtime/events.h"
 #include "engine/runtime/terminal_client.h"
@@ -43,11 +44,7 @@ Result<int> AttachVerb(const Command& command) {
   if (!attached && attached.error().code == Code::kBusy) return NotRunning();
   TRY(std::move(attached));
   WriteContainerEvent(command.context, session.store, status.record.id, "attach");
-  AttachResult result = TRY(PumpAttached(*client, std::move(streams), options));
-  if (result.end == AttachEnd::kMonitorDied)
-    return Fail(Code::kIo,
-                "the monitor of container " + status.record.name + " died, and the container with it");
-  return result.end == AttachEnd::kDetached ? 0 : result.exit_code;
+  return CodeOf(PumpAttached(*client, std::move(streams), options));
 }
 
 }  // namespace wolffia

@@ -6,8 +6,6 @@
 #include "cmd/running_container.h"
 
 namespace wolffia {
-namespace {
-
 Result<int> CodeOf(Result<AttachResult> result) {
   if (!result) return std::unexpected(std::move(result).error());
   if (result->end == AttachEnd::kMonitorDied)
@@ -16,8 +14,6 @@ Result<int> CodeOf(Result<AttachResult> result) {
   if (!result->error.empty()) PrintError({Code::kIo, 0, result->error});
   return result->exit_code;
 }
-
-}  // namespace
 
 AttachOptions ForegroundOptions(const TerminalFlags& flags, bool interactive) {
   AttachOptions options{

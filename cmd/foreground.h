@@ -30,6 +30,9 @@ Result<int> AwaitContainer(const Command& command, const Store& store, StartedCo
 // The exit code of a container that has a monitor already; one that is only initialized begins.
 Result<int> AttachTo(const Store& store, const ContainerStatus& status, const AttachOptions& options);
 
+// The exit code of an attachment that has ended; why the container could not go on is printed.
+Result<int> CodeOf(Result<AttachResult> result);
+
 // The error of a start: printed, and turned into an exit code, where it is the command's fault (126, 127).
 Result<int> StartFailure(Error error);
 

@@ -198,7 +198,7 @@ T
 @test "store-attributes: owners and modes of a container's files stay with it" {
   holds store-attributes
   wolffia run --name kept --network none busybox sh -c 'touch /f && chown 7:8 /f && chmod 1640 /f'
-  wolffia start kept
+  wolffia start --attach kept  # until it has ended
   [ "$(wolffia export kept | tar -tvf - --numeric-owner f | awk '{print $1, $2}')" = "-rw-r----T 7/8" ]
 }
 
