@@ -78,7 +78,7 @@ int Connect(const std::string& ip) {
   if (connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0) return 0;
   if (errno != EINPROGRESS) return errno;
   pollfd polled{fd, POLLOUT, 0};
-  if (poll(&polled, 1, 300) == 0) return ETIMEDOUT;
+  if (poll(&polled, 1, 5000) == 0) return ETIMEDOUT;  // a new port may lose its first packets
   int error = 0;
   socklen_t size = sizeof error;
   getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
