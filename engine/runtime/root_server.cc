@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "engine/landlock/policy.h"
 #include "engine/runtime/counters_file.h"
 
 namespace wolffia {
@@ -41,14 +42,35 @@ Result<> RootServer::Prepare(const Context& context, const Store& store, const C
 Result<> RootServer::OpenUpper(Fd upper, Fd work) {
   UpperOptions options;
   options.durable = durable_;
+  for (const Fd* fd : {&upper, &work}) writable_.push_back("/proc/self/fd/" + std::to_string(fd->get()));
   upper_ = TRY_WITH(UpperStore::Open(std::move(upper), std::move(work), std::move(options)),
                     "open the container's upper");
   return {};
 }
 
+// One wall of several: where the kernel cannot hold a part of it, or there are too many rulesets inside one
+// another, the threads serve without.
+std::function<void()> RootServer::Confinement() const {
+  const int version = LandlockVersion();
+  LandlockPolicy policy;
+  policy.best_effort = true;
+  // Before its second version Landlock denied every rename across directories.
+  if (version >= 2) {
+    policy.write = writable_;
+    policy.exec.emplace();
+  }
+  policy.bind_tcp.emplace();
+  policy.connect_tcp.emplace();
+  policy.scope_abstract_sockets = policy.scope_signals = true;
+  auto compiled = CompileLandlock(policy, version);
+  if (!compiled) return {};
+  return [ruleset = std::move(compiled->ruleset)] { (void)RestrictSelf(ruleset); };
+}
+
 Result<> RootServer::Serve(Launcher::Served descriptors) {
   if (!fuse_upper_) {
-    lower_server_ = TRY(LowerServer::Start(lower_, ids_, std::move(descriptors.fuse), counts_));
+    lower_server_ =
+        TRY(LowerServer::Start(lower_, ids_, std::move(descriptors.fuse), counts_, Confinement()));
     return {};
   }
   if (upper_ == nullptr) {
@@ -63,12 +85,14 @@ Result<> RootServer::Serve(Launcher::Served descriptors) {
   if (!tree) return FailErrno("serve the container's root file system", tree.error());
   OverlayServerOptions server;
   server.counts = counts_;
+  server.confine = Confinement();
   overlay_server_ = TRY(OverlayServer::Start(std::move(*tree), server, std::move(descriptors.fuse)));
   return {};
 }
 
 Result<> RootServer::ServeImage(std::shared_ptr<const Lower> lower, Fd fuse) {
-  image_servers_.push_back(TRY(LowerServer::Start(std::move(lower), ids_, std::move(fuse), nullptr)));
+  image_servers_.push_back(
+      TRY(LowerServer::Start(std::move(lower), ids_, std::move(fuse), nullptr, Confinement())));
   return {};
 }
 

@@ -1,9 +1,15 @@
 // RootServer: who serves a container's root over FUSE, in the monitor: with a kernel upper the image's layers
 // alone; with a FUSE upper the whole tree, whose writes go to the container's directory (upper/, work/) or to
 // a tmpfs of the container's own. And of each image that is mounted in the root.
+//
+// Its threads read what processes of the container send, so they are confined by Landlock: they write to that
+// upper alone, execute nothing, use no TCP, and signal nobody. (The monitor's own thread starts containers,
+// whose mounts Landlock would deny.)
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "engine/base/context.h"
@@ -31,12 +37,14 @@ class RootServer {
 
  private:
   Result<> OpenUpper(Fd upper, Fd work);
+  std::function<void()> Confinement() const;
 
   std::shared_ptr<const Lower> lower_;
   IdView ids_;
   bool fuse_upper_ = false;
   bool durable_ = false;
   OverlayLimits limits_;
+  std::vector<std::string> writable_;  // what the threads may write to
   std::unique_ptr<UpperStore> upper_;
   FuseCounts* counts_ = nullptr;
   std::unique_ptr<LowerServer> lower_server_;

@@ -160,6 +160,7 @@ int FuseSession::State::AddThread(const std::shared_ptr<State>& state, RequestRe
 void* FuseSession::State::ThreadMain(void* argument) {
   std::unique_ptr<Launch> launch(static_cast<Launch*>(argument));
   State& state = *launch->state;
+  if (launch->slot == 0 && state.options.confine) state.options.confine();
   state.Serve(launch->state, launch->role);
   std::lock_guard lock(state.mutex);
   state.running[static_cast<size_t>(launch->slot)] = false;

@@ -16,6 +16,7 @@
 #define FUSE_USE_VERSION 314
 #include <fuse3/fuse_lowlevel.h>
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -38,6 +39,9 @@ struct FuseSessionOptions {
   // Sees each request that is well-formed on the thread that serves it, just before libfuse; true: it has
   // been answered.
   bool (*intercept)(void* userdata, const FuseRequest& request) = nullptr;
+  // Done by the first thread before it reads a request; the others are started by it and inherit what it did
+  // to itself.
+  std::function<void()> confine;
 };
 inline constexpr int kMaxFuseThreads = 16;
 

@@ -232,9 +232,11 @@ std::string FuseMountOptions(int fuse_fd, uint32_t uid, uint32_t gid) {
 }
 
 Result<std::unique_ptr<LowerServer>> LowerServer::Start(std::shared_ptr<const Lower> lower, IdView ids,
-                                                        Fd fuse_fd, FuseCounts* counts) {
+                                                        Fd fuse_fd, FuseCounts* counts,
+                                                        std::function<void()> confine) {
   FuseSessionOptions options;
   options.counts = counts;
+  options.confine = std::move(confine);
   options.init_flags = kSharedInitFlags;
   auto served = std::make_shared<Served>(LowerTree(std::move(lower), std::move(ids)));
   fuse_lowlevel_ops ops = OperationsFor(served->tree);

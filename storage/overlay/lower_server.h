@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,9 +26,11 @@ class LowerServer {
  public:
   // Serves on `fuse_fd` (/dev/fuse, opened and mounted inside the container's namespaces). Ownership passes.
   // Threads start at once and end when the file system is unmounted or Stop is called. Requests are counted
-  // in `counts`, which lives as long as the process; null: in memory of the server's own.
+  // in `counts`, which lives as long as the process; null: in memory of the server's own. `confine`: see
+  // FuseSessionOptions.
   static Result<std::unique_ptr<LowerServer>> Start(std::shared_ptr<const Lower> lower, IdView ids,
-                                                    Fd fuse_fd, FuseCounts* counts = nullptr);
+                                                    Fd fuse_fd, FuseCounts* counts = nullptr,
+                                                    std::function<void()> confine = {});
   virtual ~LowerServer() = default;
   // Ends the session (outstanding requests fail with ENOTCONN) and joins the threads. Idempotent.
   virtual void Stop() = 0;

@@ -111,6 +111,7 @@ Result<std::unique_ptr<OverlayServer>> OverlayServer::Start(std::unique_ptr<Over
   FuseSessionOptions session;
   session.threads = options.threads;
   session.counts = options.counts;
+  session.confine = std::move(options.confine);
   session.init_flags = kInitFlags;
   session.intercept = Intercept;
   return std::make_unique<Server>(TRY(FuseSession::Start(ops, service, std::move(fuse_fd), session)));

@@ -2,6 +2,7 @@
 // apart and replies.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct OverlayServerOptions {
   bool writeback = false;  // the kernel keeps dirty pages; see overlay_server.cc for what that costs and wins
   int threads = 4;         // at most
   FuseCounts* counts = nullptr;  // where requests are counted (fuse_counters.h); null: in memory of its own
+  std::function<void()> confine;  // see FuseSessionOptions
 };
 
 class OverlayServer {

@@ -6,7 +6,7 @@ target_link_libraries(overlay_bench PRIVATE wolffia_lower_server wolffia_tar GTe
 set_target_properties(overlay_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
 
 if(TARGET wolffia_overlay_server)
-  wolffia_test(overlay_write_test LABEL integration TIMEOUT 300 LINK wolffia_overlay_server
+  wolffia_test(overlay_write_test LABEL integration TIMEOUT 300 LINK wolffia_overlay_server wolffia_landlock
     SOURCES integration/overlay_names_test.cc integration/overlay_data_test.cc
       integration/overlay_attributes_test.cc integration/overlay_traffic_test.cc)
 endif()

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <linux/fuse.h>
 
+#include "engine/landlock/policy.h"
 #include "tests/integration/overlay_write.h"
 
 namespace wolffia {
@@ -107,6 +108,35 @@ TEST_F(WritableMount, StartsAgain) {
   }));
   EXPECT_ALL_WELL(Serve(look));
   EXPECT_TRUE(ListDirectory(AT_FDCWD, dir_ / "work").has_value());
+}
+
+// What the first thread does to itself holds for all that serve.
+TEST_F(WritableMount, ConfinesItsThreads) {
+  const int version = LandlockVersion();
+  if (version < 2) GTEST_SKIP() << "this kernel has no Landlock that knows renames";
+  LandlockPolicy policy;
+  policy.best_effort = true;
+  policy.write.emplace();
+  auto compiled = CompileLandlock(policy, version);
+  ASSERT_TRUE(compiled);
+  server_options_.confine = [&] { (void)RestrictSelf(compiled->ruleset); };
+  EXPECT_ALL_WELL(Serve([&] {
+    CHECK(Content("usr/share/doc/deep/leaf") == "leaf");
+    std::vector<pid_t> clients;
+    for (int i = 0; i < 8; ++i) {
+      pid_t client = fork();
+      if (client == 0) {
+        for (int n = 0; n < 200; ++n)
+          if (open(("f" + std::to_string(i)).c_str(), O_WRONLY | O_CREAT, 0600) >= 0 || errno != EACCES) _exit(1);
+        _exit(0);
+      }
+      clients.push_back(client);
+    }
+    for (pid_t client : clients) {
+      int status = -1;
+      CHECK(waitpid(client, &status, 0) == client && status == 0);
+    }
+  }));
 }
 
 // Processes that wait for the server get an error when it ends.

@@ -145,3 +145,16 @@ is_confined() { grep -q $'^NoNewPrivs:\t1$' "/proc/$1/status"; }
   wait $! || code=$?
   [ $code = 125 ]
 }
+
+@test "the threads that serve a container's root are confined too, and its writes go on" {
+  local upper monitor
+  for upper in fuse kernel memory; do
+    wolffia run -d --name served-$upper --network none --storage-opt upper=$upper busybox sleep 1000
+    monitor=$(wolffia inspect -f '{{.State.ConmonPid}}' served-$upper)
+    # Nothing but entering a ruleset sets it.
+    run -0 awk -v main="$monitor" '/^Pid:/ {own = $2 != main} own && /^NoNewPrivs:/ {print $2}' /proc/"$monitor"/task/*/status
+    [ -n "$output" ] && [ -z "${output//[1$'\n']/}" ] || fail "$upper: $output"
+    run -0 wolffia exec served-$upper sh -c 'mkdir -p /a/b && echo x >/a/f && mv /a/f /a/b/ && ln /a/b/f /bin/g && mkfifo /p && : >/etc/passwd && cat /bin/g'
+    assert_output_is x
+  done
+}
