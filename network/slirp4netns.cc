@@ -23,6 +23,9 @@ constexpr uint64_t kGateway = 2, kNameServer = 3, kContainer = 100;
 constexpr const char *kGateway6 = "fd00::2", *kContainer6 = "fd00::100";
 constexpr int kPrefix6 = 64;
 constexpr uint32_t kMetric6 = 2048;  // after the route that its router advertisements bring
+// Of the address that the kernel makes itself of an advertisement, after a second or two, and then prefers:
+// UDP from a published port would be answered from it rather than from the address that was asked.
+constexpr const char* kMakesAddress = "/proc/sys/net/ipv6/conf/default/autoconf";
 
 }  // namespace
 
@@ -78,6 +81,7 @@ Result<> Slirp4netns::Begin(const NetworkTarget& target) {
     request.donations.push_back({place.get(), kPortsFd});
   }
   target_ = target;
+  if (options_.ipv6) (void)WriteSysctlInside(target, kMakesAddress, '0');  // no such file: no IPv6
   helper_ = TRY(StartHelper(std::move(request), "slirp4netns"));
   ready_ = std::move(ready.read);
   exit_ = std::move(exit.write);

@@ -81,8 +81,16 @@ network_events() { there wolffia events --stream=false --since 1h --filter "cont
   seen who 2001:db8::1 2001:db8::1
   seen who-udp 2001:db8::1 2001:db8::1
   seen who 192.0.2.1 192.0.2.1
+  # The container still has that one address, by which it is known, when the router's advertisement has come.
+  inside() { nsenter --user --net --preserve-credentials -t "$(first_process web)" "$@"; }
+  advertised() { inside ip -6 route show proto ra | grep -q default; }
+  eventually advertised
+  run inside ip -6 -br addr show tap0 scope global
+  [[ "$output" =~ ^tap0\ +[A-Z]+\ +fd00::100/64\ *$ ]] || fail "$output"
+  seen who-udp 2001:db8::1 2001:db8::1
   [ -z "$(network_events web)" ] || fail "$(network_events web)"
   seen who ::1 fd00::2
+  seen who-udp ::1 fd00::2
   seen who 127.0.0.1 10.0.2.2
   kill -9 "$(helper web slirp4netns)"
   restarted() { network_events web | grep -q restarted; }
