@@ -82,7 +82,8 @@ vm_boot() {
   fail "the machine was not ready after $VM_BOOT_LIMIT s"
 }
 
-# q35: microvm hangs at times. timeout(1) outlives a bats that was killed, and ends qemu.
+# q35: microvm hangs at times. The network is not 10.0.2.0/24: that one is slirp4netns' in containers. timeout(1) outlives a bats
+# that was killed, and ends qemu.
 vm_qemu() {
   local disk=format=qcow2,if=virtio,cache=writeback
   timeout -s KILL "$VM_LIFETIME" qemu-system-x86_64 -accel tcg,thread=multi,tb-size=512 -cpu max,la57=off -M q35,vmport=off \
@@ -92,7 +93,7 @@ vm_qemu() {
     -append "rw console=ttyS0 quiet loglevel=5 panic=-1 mitigations=off tsc=reliable random.trust_cpu=on net.ifnames=0 systemd.show_status=0 audit=0" \
     -drive "file=$VM_DIR/root.qcow2,$disk" -drive "file=$VM_DIR/tree.img,format=raw,if=virtio,readonly=on" \
     -drive "file=$VM_DIR/swap.img,format=raw,if=virtio" -serial "file:$VM_DIR/console" \
-    -netdev "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:$VM_PORT-:22" -device virtio-net-pci,netdev=net -device virtio-rng-pci \
+    -netdev "user,id=net,net=10.0.99.0/24,restrict=on,hostfwd=tcp:127.0.0.1:$VM_PORT-:22" -device virtio-net-pci,netdev=net -device virtio-rng-pci \
     </dev/null >"$VM_DIR/qemu.log" 2>&1 3>&- &
   VM_TIMER=$!
   export VM_TIMER
