@@ -17,6 +17,7 @@
 #include "cmd/run_flags.h"
 #include "engine/base/process.h"
 #include "engine/base/random.h"
+#include "engine/cgroup/io_weighing.h"
 #include "engine/cgroup/limit_support.h"
 #include "engine/guarantees/ids.h"
 #include "engine/runtime/events.h"
@@ -158,6 +159,7 @@ Result<NewContainerCommand> ReadNewContainer(const Command& command) {
   if (request.cgroup.limits.Any() || !request.cgroup.parent.empty())
     TRY(CheckCgroupSupport(CgroupHost::Detect(command.context, WishOf(request.cgroup), getuid()),
                           request.cgroup));
+  WarnOfIoWeight(command.context, request.cgroup);
   TRY(CheckHost(command, RequiredGuarantees(request.annotations)));
   FallBack(command, session.settings, request);
   TRY(ResolveNetworks(session.store, request.network));

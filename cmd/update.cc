@@ -10,6 +10,7 @@
 #include "cmd/verbs.h"
 #include "engine/cgroup/cgroup_file.h"
 #include "engine/cgroup/cgroup_scope.h"
+#include "engine/cgroup/io_weighing.h"
 #include "engine/cgroup/limit_support.h"
 #include "engine/runtime/events.h"
 #include "engine/runtime/restart_policy.h"
@@ -37,6 +38,7 @@ class Update {
     if (options.Has("restart") && HasMonitor(status))  // one that ends meanwhile reads its record
       TRY(AskMonitor(store_, status,
                      RestartPolicyRequest{status.record.restart_policy, status.record.restart_retries}));
+    if (options.Has("blkio-weight")) WarnOfIoWeight(command_.context, status.record.cgroup);
     WriteContainerEvent(command_.context, store_, id, "update");
     return {};
   }
@@ -75,16 +77,17 @@ class Update {
                   "again: container state improper");
     cgroup_ = TRY_WITH(OpenDirectory(AT_FDCWD, status.started->cgroup), "the container's cgroup");
     TRY(WriteLimits(cgroup_.get(), writes, &undo_));
-    TellSystemd(status.started->cgroup, WeightsOf(limits));
+    TellSystemd(status.started->cgroup, limits);
     return {};
   }
 
   // They hold already; but it would write its own again when it is told to read its files.
-  void TellSystemd(const std::string& payload, const ScopeWeights& weights) {
+  void TellSystemd(const std::string& payload, const ResourceLimits& limits) {
     const std::string top = payload.substr(0, payload.rfind('/'));
-    if (!top.ends_with(".scope") || weights == ScopeWeights()) return;
+    if (!top.ends_with(".scope")) return;
     const CgroupHost host = CgroupHost::Detect(command_.context, {}, getuid());
-    if (host.way != CgroupHost::Way::kSystemd) return;
+    const ScopeWeights weights = ScopeWeightsHere(limits, host.mount);
+    if (host.way != CgroupHost::Way::kSystemd || weights == ScopeWeights()) return;
     auto told = SetScopeWeights(host, top.substr(top.rfind('/') + 1), weights);
     if (!told) command_.context.Warn(told.error().what);
   }

@@ -12,6 +12,7 @@
 
 #include "engine/base/event_loop.h"
 #include "engine/base/file.h"
+#include "engine/cgroup/io_weighing.h"
 
 namespace wolffia {
 namespace {
@@ -24,14 +25,19 @@ std::string_view NameOf(const CgroupWrite& write) {
   return std::string_view(write.file).substr(write.file.rfind('/') + 1);
 }
 
+bool IsWeight(const CgroupWrite& write) {
+  return NameOf(write) == "io.weight" || NameOf(write) == "io.bfq.weight";
+}
+
 bool IsOfDevices(const CgroupWrite& write) {
   return NameOf(write).starts_with("io.") && write.text.find(':') != std::string::npos;
 }
 
-// What writing it again restores: of a file with a line for each device, that of the one which is changed.
+// What writing it again restores: of a file with a line for each device, that of the one which is changed; of
+// weights, whose first line is the default, that.
 std::string Before(int cgroup, const CgroupWrite& write) {
   const std::string text = ReadCgroupFile(cgroup, write.file).value_or("");
-  if (!IsOfDevices(write)) return text;
+  if (!IsOfDevices(write)) return IsWeight(write) ? text.substr(0, text.find('\n')) : text;
   const std::string device = write.text.substr(0, write.text.find(' ') + 1);
   for (std::string_view rest = text; !rest.empty();) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
@@ -74,6 +80,12 @@ std::string FirstBelow(int cgroup) {
 std::unexpected<Error> Explain(const CgroupWrite& write, Error error) {
   const std::string what = write.flag + " cannot hold: ";
   switch (error.os_errno) {
+    case EOPNOTSUPP:
+      if (!IsWeight(write)) return std::unexpected(std::move(error).With(write.flag + " cannot hold"));
+      return Fail(Code::kUnsupported,
+                  what + "that disk does not divide its time by weights (" + write.text +
+                      "). Remedy, for the administrator: " + kWeighRemedy,
+                  EOPNOTSUPP);
     case ENOENT:
       return Fail(Code::kUnsupported,
                   what + "this kernel has no " + std::string(NameOf(write)) +
@@ -168,17 +180,33 @@ void TakeBackLimits(int cgroup, const LimitUndo& undo) {
     (void)WriteCgroupFile(cgroup, entry->first, entry->second);
 }
 
+namespace {
+
+// Of two files one that takes it is enough: io.weight refuses a device without io.cost, io.bfq.weight one
+// without bfq.
+Result<> WriteLimit(int cgroup, const CgroupWrite& asked, LimitUndo& done) {
+  Result<> failed;
+  const size_t taken = done.size();
+  for (const CgroupWrite& write : Resolve(cgroup, asked)) {
+    std::string before = Before(cgroup, write);
+    auto written = WriteCgroupFile(cgroup, write.file, write.text);
+    if (written)
+      done.emplace_back(write.file, std::move(before));
+    else if (failed)
+      failed = Explain(write, std::move(written.error()));
+  }
+  return done.size() > taken || asked.optional ? Result<>() : failed;
+}
+
+}  // namespace
+
 Result<> WriteLimits(int cgroup, const std::vector<CgroupWrite>& writes, LimitUndo* undo) {
   LimitUndo done;
-  for (const CgroupWrite& asked : writes) {
-    for (const CgroupWrite& write : Resolve(cgroup, asked)) {
-      std::string before = Before(cgroup, write);
-      auto written = WriteCgroupFile(cgroup, write.file, write.text);
-      if (written) done.emplace_back(write.file, std::move(before));
-      if (written || write.optional) continue;
-      TakeBackLimits(cgroup, done);
-      return Explain(write, std::move(written.error()));
-    }
+  for (const CgroupWrite& write : writes) {
+    auto written = WriteLimit(cgroup, write, done);
+    if (written) continue;
+    TakeBackLimits(cgroup, done);
+    return written;
   }
   if (undo != nullptr) *undo = std::move(done);
   return {};

@@ -25,6 +25,17 @@ uint64_t WeightOfBlkio(uint64_t weight) {
   return 1 + (weight - 10) * 9999 / 990;
 }
 
+// 10..1000 onto 10..10000, so that systemd makes the same of it for bfq (BFQ_WEIGHT in its cgroup-util.h):
+// up to 100, what a container has that asks for nothing, as it is; above, 100..10000 onto 100..1000.
+uint64_t SystemdWeightOfBlkio(uint64_t weight) {
+  constexpr uint64_t kUsual = 100;
+  return weight <= kUsual ? weight : kUsual + (weight - kUsual) * 11;
+}
+
+std::string DeviceNumber(const DeviceLimit& d) {
+  return std::to_string(d.major) + ":" + std::to_string(d.minor);
+}
+
 class Plan {
  public:
   CgroupWrite& Add(const char* flag, const char* file, std::string text) {
@@ -81,9 +92,9 @@ class Plan {
     }
     for (const DeviceLimit& d : l.blkio_weight_device) {
       CgroupWrite& write = Add("--blkio-weight-device", "../io.weight",
-                               Device(d) + " " + std::to_string(WeightOfBlkio(d.value)));
+                               DeviceNumber(d) + " " + std::to_string(WeightOfBlkio(d.value)));
       write.other_file = "../io.bfq.weight";
-      write.other_text = Device(d) + " " + std::to_string(d.value);
+      write.other_text = DeviceNumber(d) + " " + std::to_string(d.value);
     }
     struct Kind {
       const char *flag, *key;
@@ -95,7 +106,7 @@ class Plan {
           Kind{"--device-write-iops", "wiops", l.write_iops}})
       for (const DeviceLimit& d : kind.list)
         Add(kind.flag, "../io.max",
-            Device(d) + " " + kind.key + "=" + (d.value == 0 ? "max" : std::to_string(d.value)));
+            DeviceNumber(d) + " " + kind.key + "=" + (d.value == 0 ? "max" : std::to_string(d.value)));
   }
 
   void Rest(const ResourceLimits& l) {
@@ -110,9 +121,6 @@ class Plan {
   static const char* FlagOfQuota(const ResourceLimits& l) {
     if (l.cpu_quota == 0) return "--cpu-period";
     return l.cpu_period == kDefaultPeriod ? "--cpus" : "--cpu-quota";
-  }
-  static std::string Device(const DeviceLimit& d) {
-    return std::to_string(d.major) + ":" + std::to_string(d.minor);
   }
   std::vector<CgroupWrite> writes_;
 };
@@ -161,10 +169,13 @@ Result<> CheckIo(const ResourceLimits& l) {
 
 }  // namespace
 
-ScopeWeights WeightsOf(const ResourceLimits& limits) {
+ScopeWeights WeightsOf(const ResourceLimits& limits, bool io_cost) {
+  auto io = [&](uint64_t weight) { return io_cost ? WeightOfBlkio(weight) : SystemdWeightOfBlkio(weight); };
   ScopeWeights weights;
   if (limits.cpu_shares != 0) weights.cpu = WeightOfShares(limits.cpu_shares);
-  if (limits.blkio_weight != 0) weights.io = WeightOfBlkio(limits.blkio_weight);
+  if (limits.blkio_weight != 0) weights.io = io(limits.blkio_weight);
+  for (const DeviceLimit& d : limits.blkio_weight_device)
+    weights.io_devices.emplace_back("/dev/block/" + DeviceNumber(d), io(d.value));
   if (limits.memory_reservation > 0) weights.memory_low = static_cast<uint64_t>(limits.memory_reservation);
   return weights;
 }

@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/base/result.h"
@@ -20,7 +21,8 @@ struct CgroupWrite {
   std::string file, text;  // the file's path from the payload
   bool optional =
       false;  // a file that this kernel does not have, or a controller, changes nothing for the user
-  std::string other_file, other_text;  // where the kernel has that one, too or instead; empty: none
+  std::string other_file, other_text;  // where the kernel has that one, too or instead; empty: none. Of two
+                                       // that it has, one taking it is enough
   bool operator==(const CgroupWrite&) const = default;
 };
 
@@ -28,9 +30,12 @@ struct CgroupWrite {
 // asked for.
 struct ScopeWeights {
   uint64_t cpu = 0, io = 0, memory_low = 0;
+  std::vector<std::pair<std::string, uint64_t>> io_devices;  // "/dev/block/8:16", weight
   bool operator==(const ScopeWeights&) const = default;
 };
-ScopeWeights WeightsOf(const ResourceLimits& limits);
+// systemd knows io.cost's weights only, and makes bfq's of them: where `io_cost` divides disks they are those
+// of PlanLimits, elsewhere those of which it makes the very weights of bfq that PlanLimits has.
+ScopeWeights WeightsOf(const ResourceLimits& limits, bool io_cost);
 
 // In the order in which they have to be written. Only what was asked for.
 std::vector<CgroupWrite> PlanLimits(const ResourceLimits& limits);

@@ -24,7 +24,18 @@ class Properties {
   void Weights(const ScopeWeights& weights) {
     if (weights.cpu != 0) Number("CPUWeight", weights.cpu);
     if (weights.io != 0) Number("IOWeight", weights.io);
+    if (!weights.io_devices.empty()) Devices("IODeviceWeight", weights.io_devices);
     if (weights.memory_low != 0) Number("MemoryLow", weights.memory_low);
+  }
+  void Devices(std::string_view name, const std::vector<std::pair<std::string, uint64_t>>& devices) {
+    Add(name, "a(st)");
+    const size_t begun = out_.BeginArray(8);
+    for (const auto& [path, weight] : devices) {
+      out_.Pad(8);
+      out_.String(path);
+      out_.Uint64(weight);
+    }
+    out_.EndArray(begun, 8);
   }
   void Text(std::string_view name, std::string_view value) {
     Add(name, "s");

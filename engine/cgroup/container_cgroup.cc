@@ -9,6 +9,7 @@
 
 #include "engine/base/file.h"
 #include "engine/cgroup/cgroup_file.h"
+#include "engine/cgroup/io_weighing.h"
 #include "engine/cgroup/limit_support.h"
 
 namespace wolffia {
@@ -71,12 +72,13 @@ Result<std::optional<ContainerCgroup>> ContainerCgroup::Begin(const Context& con
   ContainerCgroup cgroup(std::move(host), std::move(config), id);
   if (cgroup.host_.way == CgroupHost::Way::kSystemd) {
     const std::string& parent = cgroup.config_.parent;
+    const ResourceLimits& limits = cgroup.config_.limits;
     cgroup.scope_ =
         TRY(CgroupScope::Request(cgroup.host_, {.id = id,
                                                 .slice = parent.empty() ? "user.slice" : parent,
                                                 .description = "wolffia container " + id.substr(0, 12),
                                                 .pid = getpid(),
-                                                .weights = WeightsOf(cgroup.config_.limits)}));
+                                                .weights = ScopeWeightsHere(limits, cgroup.host_.mount)}));
   }
   return std::optional(std::move(cgroup));
 }

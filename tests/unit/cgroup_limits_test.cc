@@ -8,6 +8,7 @@
 #include "engine/cgroup/cgroup_file.h"
 #include "engine/cgroup/cgroup_usage.h"
 #include "engine/cgroup/fork_into.h"
+#include "engine/cgroup/io_weighing.h"
 #include "temp_dir.h"
 
 namespace wolffia {
@@ -84,6 +85,42 @@ TEST(CgroupLimits, BlockDevices) {
   EXPECT_EQ(PlanLimits(limits)[1].other_text, "8:16 1000");
 }
 
+// What systemd makes of an io weight for bfq.
+uint64_t OfBfq(uint64_t weight) {
+  return weight <= 100 ? weight : 100 + (weight - 100) * 900 / 9900;
+}
+
+TEST(CgroupLimits, WeightsThatSystemdIsTold) {
+  ResourceLimits limits{.blkio_weight = 500};
+  limits.blkio_weight_device = {{"/dev/x", 8, 16, 1000}, {"/dev/y", 254, 0, 10}};
+  using Devices = std::vector<std::pair<std::string, uint64_t>>;
+  EXPECT_EQ(WeightsOf(limits, true).io, 4950u);
+  EXPECT_EQ(WeightsOf(limits, true).io_devices, (Devices{{"/dev/block/8:16", 10000}, {"/dev/block/254:0", 1}}));
+  EXPECT_EQ(WeightsOf(limits, false).io, 4500u);
+  EXPECT_EQ(WeightsOf(limits, false).io_devices,
+            (Devices{{"/dev/block/8:16", 10000}, {"/dev/block/254:0", 10}}));
+  for (uint32_t weight = 10; weight <= 1000; weight++)
+    EXPECT_EQ(OfBfq(WeightsOf({.blkio_weight = weight}, false).io), weight);
+}
+
+TEST(IoWeighing, OnlyBfqAndIoCostDivideDisks) {
+  TempDir dir;
+  auto put = [&](const std::string& path, std::string_view text) {
+    ASSERT_TRUE(MakeDirectories(SplitPath(dir / path).first));
+    ASSERT_TRUE(ReplaceFileAt(AT_FDCWD, dir / path, text, 0600, Durability::kVolatile));
+  };
+  auto warning = [&] { return IoWeightWarning(IoWeighing::Detect("/cg", dir.path())); };
+  EXPECT_EQ(warning(), "");  // who knows
+  put("sys/block/vda/queue/scheduler", "[none] mq-deadline bfq\n");
+  put("cg/io.cost.qos", "254:0 enable=0 ctrl=auto\n");
+  EXPECT_THAT(warning(), HasSubstr("changes nothing now"));
+  put("cg/io.cost.qos", "254:0 enable=1 ctrl=user\n");
+  EXPECT_EQ(warning(), "");
+  put("cg/io.cost.qos", "");
+  put("sys/block/vdb/queue/scheduler", "none mq-deadline [bfq]\n");
+  EXPECT_EQ(warning(), "");
+}
+
 TEST(CgroupLimits, PidsAndFiles) {
   EXPECT_THAT(Lines({.pids = -1, .conf = {{"memory.oom.group", "1"}}}),
               ElementsAre("pids pids.max=max", "memory memory.oom.group=1"));
@@ -135,6 +172,23 @@ TEST(CgroupFile, AllOrNothing) {
   EXPECT_EQ(*ReadCgroupFile(dir.fd(), "pids.max"), "max\n");
   ASSERT_TRUE(WriteLimits(dir.fd(), PlanLimits({.memory = 64 << 20, .pids = 5})));
   EXPECT_THAT(*ReadCgroupFile(dir.fd(), "pids.max"), testing::StartsWith("5"));
+}
+
+TEST(CgroupFile, OneOfTwoFilesThatTakesAWeightIsEnough) {
+  TempDir dir;
+  ASSERT_TRUE(MakeDirectories(dir / "payload"));
+  Fd payload = *OpenDirectory(dir.fd(), "payload");
+  ResourceLimits limits{.blkio_weight = 100};
+  limits.blkio_weight_device = {{"/dev/x", 8, 16, 1000}};
+  auto refused = WriteLimits(payload.get(), PlanLimits(limits));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().what, HasSubstr("no io.weight (and no io.bfq.weight)"));
+  ASSERT_TRUE(CreateFileAt(dir.fd(), "io.bfq.weight", "default 100\n8:16 50\n", 0600));
+  LimitUndo undo;
+  ASSERT_TRUE(WriteLimits(payload.get(), PlanLimits(limits), &undo));
+  EXPECT_THAT(undo, ElementsAre(testing::Pair("../io.bfq.weight", "default 100"), testing::_));
+  ASSERT_TRUE(MakeDirectories(dir / "io.weight"));  // cannot be written
+  EXPECT_TRUE(WriteLimits(payload.get(), PlanLimits(limits)));
 }
 
 TEST(CgroupFile, TakenBackLater) {

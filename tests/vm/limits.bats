@@ -146,16 +146,51 @@ share() {
   [ $((${output% *} * 5)) -ge $((${output#* } * 6)) ] || fail "$1 and $2: $output KiB"
 }
 
+scheduler() { vm_root "modprobe bfq && echo $1 >/sys/block/vda/queue/scheduler"; }
+# readers FLAG-OF-ONE FLAG-OF-TWO: two containers that want the disk.
+readers() {
+  vm "for name in 'one $1' 'two $2'; do
+      wolffia run -d --name \$name -v ~/vol:/vol busybox \
+        sh -c 'read() { while :; do dd if=/vol/data of=/dev/null bs=2M iflag=direct 2>/dev/null; done; }; read & read & read' >/dev/null || exit
+    done"
+}
+
 @test "--blkio-weight, and its update: the disk's time is divided by it" {
-  vm_root 'modprobe bfq && echo bfq >/sys/block/vda/queue/scheduler'
-  vm 'for name in one:1000 two:100; do
-      wolffia run -d --name ${name%:*} --blkio-weight ${name#*:} -v ~/vol:/vol busybox \
-        sh -c "read() { while :; do dd if=/vol/data of=/dev/null bs=2M iflag=direct 2>/dev/null; done; }; read & read & read" >/dev/null || exit
-    done'
+  scheduler bfq
+  readers "--blkio-weight 1000" "--blkio-weight 100"
   share one two
-  vm 'wolffia update --blkio-weight 100 one && wolffia update --blkio-weight 1000 two'
+  run vm 'wolffia update --blkio-weight 100 one && wolffia update --blkio-weight 1000 two'
+  assert_output_is $'one\ntwo'
   share two one
-  vm_root 'echo none >/sys/block/vda/queue/scheduler'
+}
+
+@test "--blkio-weight-device, and its update: the same for one disk, and systemd knows it" {
+  scheduler bfq
+  readers "--blkio-weight-device /dev/vda:1000" "--blkio-weight-device /dev/vda:100"
+  share one two
+  vm 'wolffia update --blkio-weight-device /dev/vda:200 one && wolffia update --blkio-weight-device /dev/vda:1000 two'
+  share two one
+  # What systemd is asked for next makes it write all that it knows of the scope's I/O.
+  run vm 'cd $(cgroup one)/.. && systemctl --user set-property --runtime $(basename $PWD) "IOReadBandwidthMax=/dev/vda 900M" &&
+    written() { grep -q rbps=900000000 io.max; }; eventually written && cat io.bfq.weight && systemctl --user show -P IODeviceWeight $(basename $PWD)'
+  assert_output_is $'default 100\n254:0 200\n/dev/block/254:0 1200'
+}
+
+@test "a disk that nothing divides by weights: a warning, and for that disk's own weight a refusal" {
+  scheduler none
+  run vm 'wolffia run --rm --blkio-weight 500 busybox echo runs'
+  assert_status 0
+  assert_output_has "--blkio-weight changes nothing now"
+  assert_output_has runs
+  run vm 'wolffia run --name refused --blkio-weight-device /dev/vda:500 busybox true'
+  assert_status 125
+  assert_output_has "--blkio-weight-device cannot hold: that disk does not divide its time by weights"
+  assert_output_has /sys/block/DISK/queue/scheduler
+  run vm 'wolffia run -d --name live --blkio-weight 100 --pids-limit 50 busybox sleep 1000 >/dev/null 2>&1; wolffia update --pids-limit 10 --blkio-weight-device /dev/vda:500 live'
+  assert_status 125
+  run vm 'cat $(cgroup live)/pids.max; wolffia update --blkio-weight 200 live 2>&1; cat $(cgroup live)/../io.bfq.weight'
+  assert_output_has "changes nothing now"
+  [[ "$output" = 50* && "$output" = *"default 200" ]]
 }
 
 @test "--cgroup-conf writes a file of the cgroup; memory.oom.group kills the whole container" {
