@@ -11,6 +11,8 @@ namespace wolffia {
 namespace {
 
 constexpr auto kPatience = std::chrono::milliseconds(20);
+// So many times as much with one that forgets: what is read after it may need the room that it gives back.
+constexpr int kForgetPatience = 50;
 // A request that took longer than this is slow, as are the next ones of its kind.
 constexpr auto kSlow = std::chrono::microseconds(200);
 constexpr uint8_t kSlowRequests = 32;
@@ -59,6 +61,7 @@ uint64_t RequestReader::Take(Role role) {
 
 bool RequestReader::AwaitAny(std::unique_lock<std::mutex>& lock) {
   waiting_.fetch_add(1);
+  int forgets = 0;
   while ((taken_ || state_ == Follower::kLeading) && !Over()) {
     if (!active_) {
       turn_.wait(lock);
@@ -66,7 +69,11 @@ bool RequestReader::AwaitAny(std::unique_lock<std::mutex>& lock) {
     }
     const uint64_t before = requests_;
     auto patience = state_ == Follower::kLeading ? kFollowerPatience : kPatience;
-    if (turn_.wait_for(lock, patience) == std::cv_status::no_timeout || requests_ != before) continue;
+    if (turn_.wait_for(lock, patience) == std::cv_status::no_timeout || requests_ != before) {
+      forgets = 0;
+      continue;
+    }
+    if (serving_ && forgetting_ && ++forgets < kForgetPatience) continue;
     if (state_ == Follower::kLeading) {
       // It has nothing to do, or its client goes on with work of its own; or else it does not get to run.
       pollfd waiting{.fd = fd_, .events = POLLIN, .revents = 0};
@@ -181,6 +188,7 @@ RequestReader::Service RequestReader::Begin(uint64_t ticket, Role role, const fu
     Pass(ticket);
     return service;
   }
+  forgetting_ = IsForget(request.opcode);
   serving_ = true;
   if (!active_.exchange(true)) Wake();
   return service;

@@ -4,7 +4,7 @@
 // and reads the next one: nobody else is woken up. It passes the turn on before it serves what may take long
 // (what took long lately, as reads from a disk do; fsync), and when requests keep coming without a pause. A
 // thread that is held up with the turn in its hands (a network file system that hangs) loses it to another
-// one after kPatience.
+// one after kPatience; later where it gives back room, lest the next request finds none.
 //
 // While one process asks for one thing after the other, the turn belongs to a thread that follows this
 // process from processor to processor (client_follower.h), until the requests end, become large or come from
@@ -99,6 +99,7 @@ class RequestReader {
   std::atomic<int> waiting_ = 0;                   // threads of Role::kAny in Take
   std::atomic<bool> active_ = false;   // requests have come lately: one that waits looks after the reader
   std::atomic<bool> serving_ = false;  // the thread with the turn serves a request
+  std::atomic<bool> forgetting_ = false;  // which is a FORGET
   std::atomic<uint64_t> requests_ = 0;
   std::array<std::atomic<uint8_t>, kFuseOpcodes> slow_{};  // by opcode: so many more are taken for slow
 
