@@ -2,142 +2,17 @@
 
 #include <algorithm>
 
+#include "engine/runtime/own_ids.h"
 #include "engine/runtime/text_fields.h"
 
 namespace wolffia {
 namespace {
 
-// The largest id: (uid_t)-1 means "none" to the kernel, which refuses to map it.
-constexpr uint64_t kMaxId = 0xfffffffe;
-// The kernel's UID_GID_MAP_MAX_EXTENTS.
-constexpr size_t kMaxExtents = 340;
-
-// The map of the user's own ids as podman counts it: 0 is the user, 1.. are the subordinate ids in order.
-// Requests are given in these numbers and translated here.
-class OwnIds {
- public:
-  OwnIds(uint32_t own, const std::vector<SubordinateRange>& subordinate) : segments_{{own, 1}}, total_(1) {
-    for (const SubordinateRange& range : subordinate) Add(range);
-  }
-  uint64_t total() const { return total_; }
-
-  // Appends the extents for `size` ids from `from` on; false if they are more than there are.
-  bool Translate(uint64_t container, uint64_t from, uint64_t size, std::vector<SpecIdMapping>& into) const {
-    if (from > total_ || size > total_ - from) return false;
-    for (const SubordinateRange& segment : segments_) {
-      if (size == 0) break;
-      if (from >= segment.count) {
-        from -= segment.count;
-        continue;
-      }
-      uint64_t taken = std::min<uint64_t>(size, segment.count - from);
-      into.push_back({static_cast<uint32_t>(container), static_cast<uint32_t>(segment.first + from),
-                      static_cast<uint32_t>(taken)});
-      container += taken;
-      size -= taken;
-      from = 0;
-    }
-    return true;
-  }
-
- private:
-  // A range that overlaps an earlier one would make the kernel refuse the whole map: it is left out, as is
-  // one that leaves the space of ids.
-  void Add(const SubordinateRange& range) {
-    if (range.count == 0 || uint64_t{range.first} + range.count - 1 > kMaxId) return;
-    for (const SubordinateRange& s : segments_)
-      if (range.first < uint64_t{s.first} + s.count && s.first < uint64_t{range.first} + range.count) return;
-    if (total_ + range.count - 1 > kMaxId) return;
-    segments_.push_back(range);
-    total_ += range.count;
-  }
-  std::vector<SubordinateRange> segments_;
-  uint64_t total_;
-};
-
-// Sorts by container id and joins neighbours that continue each other.
-void Canonicalize(std::vector<SpecIdMapping>& map) {
-  std::sort(map.begin(), map.end(),
-            [](const SpecIdMapping& a, const SpecIdMapping& b) { return a.container_id < b.container_id; });
-  std::vector<SpecIdMapping> joined;
-  for (const SpecIdMapping& m : map) {
-    if (!joined.empty() && uint64_t{joined.back().container_id} + joined.back().size == m.container_id &&
-        uint64_t{joined.back().host_id} + joined.back().size == m.host_id)
-      joined.back().size += m.size;
-    else
-      joined.push_back(m);
-  }
-  map = std::move(joined);
-}
-
-// What a flag is called and what the remedy is about.
-struct Space {
-  const char* flag;  // "--uidmap"
-  const char* ids;   // "user ids"
-  const char* file;  // "/etc/subuid"
-  const char* usermod;
-};
-constexpr Space kUids = {"--uidmap", "user ids", "/etc/subuid", "usermod --add-subuids 100000-165535 USER"};
-constexpr Space kGids = {"--gidmap", "group ids", "/etc/subgid", "usermod --add-subgids 100000-165535 USER"};
-
-struct Triple {
-  uint64_t container = 0, from = 0, size = 1;
-};
-
-Result<Triple> ParseTriple(const std::string& text, const Space& space) {
-  auto fail = [&](std::string_view why) {
-    return Fail(Code::kInvalid, std::string(space.flag) + " " + text + ": " + std::string(why));
-  };
-  std::vector<std::string_view> fields = SplitFields(text, ':');
-  if (fields.size() < 2 || fields.size() > 3)
-    return fail("expected CONTAINER:FROM:AMOUNT, three numbers between colons");
-  std::optional<uint32_t> numbers[3] = {ParseDecimal<uint32_t>(fields[0]), ParseDecimal<uint32_t>(fields[1]),
-                                        1};
-  if (fields.size() == 3) numbers[2] = ParseDecimal<uint32_t>(fields[2]);
-  if (!numbers[0] || !numbers[1] || !numbers[2])
-    return fail("CONTAINER, FROM and AMOUNT are numbers below 4294967296");
-  Triple t{*numbers[0], *numbers[1], *numbers[2]};
-  if (t.size == 0) return fail("the amount is zero");
-  if (t.container + t.size - 1 > kMaxId) return fail("the container's ids go beyond 4294967294");
-  if (t.from + t.size - 1 > kMaxId) return fail("the ids mapped from go beyond 4294967294");
-  return t;
-}
-
-template <typename Range>
-bool Overlap(Range a, uint64_t a_size, Range b, uint64_t b_size) {
-  return a < b + b_size && b < a + a_size;
-}
-
-Result<std::vector<SpecIdMapping>> MapByFlags(const std::vector<std::string>& flags, const OwnIds& own,
-                                              const Space& space) {
-  std::vector<Triple> triples;
-  std::vector<SpecIdMapping> map;
-  for (const std::string& flag : flags) {
-    Triple t = TRY(ParseTriple(flag, space));
-    for (const Triple& other : triples)
-      if (Overlap(t.container, t.size, other.container, other.size) ||
-          Overlap(t.from, t.size, other.from, other.size))
-        return Fail(Code::kInvalid,
-                    std::string(space.flag) + " " + flag + ": overlaps an earlier " + space.flag);
-    triples.push_back(t);
-    if (!own.Translate(t.container, t.from, t.size, map))
-      return Fail(Code::kUnsupported, std::string(space.flag) + " " + flag + ": needs more " + space.ids +
-                                          " than this user has (" + std::to_string(own.total()) +
-                                          " with its own): an administrator can add some with \"" +
-                                          space.usermod + "\" or in " + space.file);
-  }
-  Canonicalize(map);
-  if (map.size() > kMaxExtents)
-    return Fail(Code::kInvalid,
-                std::string(space.flag) + ": more than 340 ranges, which the kernel does not take");
-  return map;
-}
-
 // podman's default for ordinary users: container root is the user, the rest are its subordinate ids.
 std::vector<SpecIdMapping> DefaultMap(const OwnIds& own) {
   std::vector<SpecIdMapping> map;
   (void)own.Translate(0, 0, own.total(), map);
-  Canonicalize(map);
+  JoinNeighbours(map);
   return map;
 }
 
@@ -150,21 +25,21 @@ std::vector<SpecIdMapping> KeepIdMap(const OwnIds& own, uint32_t kept) {
   (void)own.Translate(0, 1, below, map);
   (void)own.Translate(kept, 0, 1, map);
   if (subordinate > below) {
-    uint64_t room = kMaxId - kept;
+    uint64_t room = kHighestId - kept;
     (void)own.Translate(uint64_t{kept} + 1, 1 + below, std::min(subordinate - below, room), map);
   }
-  Canonicalize(map);
+  JoinNeighbours(map);
   return map;
 }
 
-Result<std::vector<SpecIdMapping>> NomapMap(const OwnIds& own, const Space& space) {
+Result<std::vector<SpecIdMapping>> NomapMap(const OwnIds& own, const IdSpace& space) {
   if (own.total() == 1)
     return Fail(Code::kUnsupported, std::string("--userns=nomap: needs subordinate ") + space.ids +
                                         ", and this user has none: an administrator can add some with \"" +
                                         space.usermod + "\" or in " + space.file);
   std::vector<SpecIdMapping> map;
   (void)own.Translate(0, 1, own.total() - 1, map);
-  Canonicalize(map);
+  JoinNeighbours(map);
   return map;
 }
 
@@ -183,7 +58,7 @@ Result<KeepIdOptions> ParseKeepId(std::string_view mode) {
     if (parts[0] != "uid" && parts[0] != "gid")
       return Fail(Code::kInvalid,
                   "--userns=keep-id: unknown option \"" + std::string(option) + "\" (uid= and gid= exist)");
-    if (!number || *number > kMaxId)
+    if (!number || *number > kHighestId)
       return Fail(Code::kInvalid,
                   "--userns=keep-id: \"" + std::string(option) + "\" needs a number below 4294967295");
     (parts[0] == "uid" ? options.uid : options.gid) = number;
@@ -200,8 +75,8 @@ Result<IdMaps> MapsByFlags(const UsernsRequest& request, const OwnIds& uids, con
   const auto& uid_flags = request.uid_maps.empty() ? request.gid_maps : request.uid_maps;
   const auto& gid_flags = request.gid_maps.empty() ? request.uid_maps : request.gid_maps;
   IdMaps maps;
-  maps.uids = TRY(MapByFlags(uid_flags, uids, kUids));
-  maps.gids = TRY(MapByFlags(gid_flags, gids, kGids));
+  maps.uids = TRY(MapByFlags(uid_flags, uids, kUserIds));
+  maps.gids = TRY(MapByFlags(gid_flags, gids, kGroupIds));
   return maps;
 }
 
@@ -228,7 +103,7 @@ std::vector<SubordinateRange> ParseSubordinate(std::string_view text, std::strin
     std::vector<std::string_view> fields = SplitFields(line, ':');
     if (fields.size() != 3 || fields[0].empty()) continue;
     auto first = ParseDecimal<uint32_t>(fields[1]), count = ParseDecimal<uint32_t>(fields[2]);
-    if (!first || !count || *count == 0 || uint64_t{*first} + *count - 1 > kMaxId) continue;
+    if (!first || !count || *count == 0 || uint64_t{*first} + *count - 1 > kHighestId) continue;
     ranges.push_back({*first, *count});
   }
   return ranges;
@@ -266,8 +141,8 @@ Result<MappedIds> BuildIdMaps(const UsernsRequest& request, const SubordinateIds
     mapped.maps.uids = KeepIdMap(uids, mapped.keep_uid);
     mapped.maps.gids = KeepIdMap(gids, mapped.keep_gid);
   } else if (mode == "nomap") {
-    mapped.maps.uids = TRY(NomapMap(uids, kUids));
-    mapped.maps.gids = TRY(NomapMap(gids, kGids));
+    mapped.maps.uids = TRY(NomapMap(uids, kUserIds));
+    mapped.maps.gids = TRY(NomapMap(gids, kGroupIds));
   } else if (mode.empty() || mode == "host" || mode == "private") {
     mapped.maps.uids = DefaultMap(uids);
     mapped.maps.gids = DefaultMap(gids);
