@@ -20,6 +20,7 @@
 #include "engine/cgroup/io_weighing.h"
 #include "engine/cgroup/limit_support.h"
 #include "engine/guarantees/ids.h"
+#include "engine/runtime/auto_ids.h"
 #include "engine/runtime/events.h"
 #include "engine/runtime/spec_mounts.h"
 #include "engine/runtime/upper_choice.h"
@@ -37,17 +38,55 @@ Result<std::string> WorkingDirectory() {
   return directory;
 }
 
-Result<MappedIds> MapIds(const RunRequest& request, const std::optional<IdMaps>& joined,
-                         const HostFacts& host) {
-  if (joined) return MappedIds{.maps = *joined};
-  MappedIds ids = TRY(BuildIdMaps(request.userns, host.subordinate, host.uid, host.gid));
-  TRY(CheckMapsHaveUser(ids.maps, host.uid, host.gid));
+// How many ids the image and the command line speak of.
+Result<uint32_t> SizeOf(const RunRequest& request, const RunRoot& root) {
+  auto text = [&](const char* path) -> Result<std::string> {
+    auto read = root.read_file(path);
+    return !read && read.error().code == Code::kNotFound ? std::string() : std::move(read);
+  };
+  const std::string passwd = TRY(text("/etc/passwd")), group = TRY(text("/etc/group"));
+  AutoSizeInputs in{.passwd = passwd, .group = group};
+  if (root.lower != nullptr) in.files = &root.lower->index();
+  in.user = request.user.empty() ? root.config.user : request.user;
+  in.groups = request.process.groups;
+  return AutoSize(in);
+}
+
+// Held until the container is there, whose ids then are not free any more.
+struct OwnMaps {
+  MappedIds ids;
+  FileLock lock;
+};
+
+// A container that is to be replaced has made room when this one is made.
+Result<OwnMaps> MapAuto(const Store& store, const RunRequest& request, const RunRoot& root,
+                        const HostFacts& host) {
+  const AutoOptions options = TRY(ParseAuto(request.userns.mode));
+  if (!request.userns.uid_maps.empty() || !request.userns.gid_maps.empty())
+    return Fail(Code::kInvalid,
+                "--userns=" + request.userns.mode + " and --uidmap or --gidmap exclude each other");
+  const uint32_t size = options.size ? *options.size : TRY(SizeOf(request, root));
+  OwnMaps own;
+  own.lock = TRY(LockAutoIds(store));
+  std::string replaced;
+  if (request.lifecycle.replace) replaced = NameHolder(store, request.name).value_or("");
+  const IdsInUse used = TRY(ReadIdsInUse(store, host.subordinate, replaced));
+  own.ids = TRY(BuildAutoMaps(options, size, host.subordinate, used, host.uid, host.gid));
+  return own;
+}
+
+Result<OwnMaps> MapIds(const Store& store, const NewContainerCommand& wanted, const HostFacts& host) {
+  const RunRequest& request = wanted.request;
+  if (wanted.joined) return OwnMaps{MappedIds{.maps = *wanted.joined}, {}};
+  if (IsAuto(request.userns.mode)) return MapAuto(store, request, wanted.root, host);
+  OwnMaps own;
+  own.ids = TRY(BuildIdMaps(request.userns, host.subordinate, host.uid, host.gid));
   bool poor = host.subordinate.uids.empty() || host.subordinate.gids.empty();
-  if (ids.maps.single && poor && request.userns.mode != "nomap")
+  if (own.ids.maps.single && poor && request.userns.mode != "nomap")
     PrintNotice("wolffia: " + host.user_name +
                 " has no subordinate ids: the container has a single user id, and programs that change to "
                 "another will fail");
-  return ids;
+  return own;
 }
 
 Result<ContainerRecord> RecordOf(const Command& command, const RunRequest& request, const RunRoot& root,
@@ -177,7 +216,8 @@ Result<NewContainer> MakeContainer(const Command& command, const NewContainerCom
   const auto& [session, asked, root, joined] = wanted;
   RunRequest request = asked;  // in which volumes get their names
   HostFacts host = TRY(HostFacts::Gather(command.context));
-  MappedIds ids = TRY(MapIds(request, joined, host));
+  const OwnMaps own = TRY(MapIds(session.store, wanted, host));
+  const MappedIds& ids = own.ids;
   ContainerStore containers(session.store);
   ContainerFiles files;
   TRY(TakeSecrets(session.store, ids.maps, request, files));
@@ -187,6 +227,8 @@ Result<NewContainer> MakeContainer(const Command& command, const NewContainerCom
   record.images = TRY(NameImages(command, session, containers.DirectoryOf(record.id), request));
   if (root.rootfs.empty())
     record.upper = TRY(ChooseUpper(command.context, session.store, session.settings, request.storage));
+  if (record.memory && record.upper == "fuse" && !HasUser(ids.maps, host.uid, host.gid))
+    return Fail(Code::kUnsupported, ExplainUpperOfNobody());
   SpecInputs inputs{.request = request,
                     .image = root.config,
                     .ids = ids,

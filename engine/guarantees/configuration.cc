@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/runtime/auto_ids.h"
 #include "engine/runtime/capability.h"
 #include "engine/runtime/landlock_annotation.h"
 
@@ -23,6 +24,14 @@ std::string OneId(const Configuration& c) {
     return count;
   };
   return ids(c.spec.uid_mappings) > 1 && ids(c.spec.gid_mappings) > 1 ? "" : "its id maps have one id alone";
+}
+
+std::string SharedIds(const Configuration& c) {
+  if (!IsAuto(c.record.userns)) return "it has ids that others have (--userns=auto is not given)";
+  const auto options = ParseAuto(c.record.userns);
+  return options && options->uid_maps.empty() && options->gid_maps.empty()
+             ? ""
+             : "it was given ids by number (--userns=auto:uidmapping=, gidmapping=)";
 }
 
 std::string NoExecution(const Configuration& c) {
@@ -140,6 +149,7 @@ struct Entry {
 };
 constexpr Entry kEntries[] = {
     {"users-separated", OneId, true},
+    {"containers-by-uid", SharedIds, true},
     {"groups-inside", OneId, true},
     {"own-groups", OwnGroups, true},
     {"setuid", NoExecution, false},

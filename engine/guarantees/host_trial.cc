@@ -23,6 +23,7 @@
 #include "engine/base/socket.h"
 #include "engine/guarantees/inside_trial.h"
 #include "engine/guarantees/outside_trial.h"
+#include "engine/runtime/auto_ids.h"
 #include "engine/runtime/id_map_writer.h"
 
 namespace wolffia {
@@ -205,6 +206,18 @@ int HostTrial::NamespaceError(uint64_t flag) {
   int error = pid < 0 ? errno : 0;
   if (pid > 0) (void)Child(static_cast<pid_t>(pid), Fd(pidfd)).Wait();
   return namespaces_[flag] = error;
+}
+
+Result<std::pair<IdMaps, IdMaps>> HostTrial::TwoRanges() {
+  const HostFacts& host = Facts();
+  IdsInUse used;
+  auto range = [&] {
+    return BuildAutoMaps({}, kLeastAutoIds, host.subordinate, used, host.uid, host.gid);
+  };
+  IdMaps one = TRY(range()).maps;
+  used.Add(one.uids, one.gids);
+  IdMaps other = TRY(range()).maps;
+  return std::pair(std::move(one), std::move(other));
 }
 
 const World& HostTrial::InWorld() {

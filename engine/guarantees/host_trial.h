@@ -54,6 +54,8 @@ class HostTrial {
   // errno of a new user namespace with this one in it (CLONE_NEWNET ...); 0: it can be made.
   int NamespaceError(uint64_t flag);
   const World& InWorld();
+  // Two ranges of ids as --userns=auto gives them, while no container has any.
+  Result<std::pair<IdMaps, IdMaps>> TwoRanges();
   const StoreTrial& OnStore();
   // The pull of an image with false content: started early, it runs beside the other trials. Empty: refused.
   void StartContentTrial();

@@ -1,6 +1,7 @@
 // Identity: who the processes and files of a container are.
 #include <unistd.h>
 
+#include "engine/guarantees/apart_trial.h"
 #include "engine/guarantees/groups.h"
 #include "engine/guarantees/judgement.h"
 
@@ -27,8 +28,19 @@ Finding UsersSeparated(HostTrial& host) {
               Words(host.InWorld().inside[Trial::kUsersSeparated]));
 }
 
-Finding ContainersApart(HostTrial&) {
-  return Lost("wolffia does not give each container a range of ids of its own yet (--userns=auto)");
+Finding ContainersApart(HostTrial& host) {
+  if (auto one = OneIdOnly(host)) return *one;
+  auto ranges = host.TwoRanges();
+  if (!ranges && ranges.error().code == Code::kUnsupported) {
+    const uint32_t first = FreeSubordinateId();
+    const std::string range = std::to_string(first) + "-" + std::to_string(first + 65'535);
+    return HoldsIf("two containers need more subordinate ids: " + FindingOf(ranges.error().what).reason,
+                   "give the account a second range, that no other account has", Who::kAdministrator,
+                   "usermod --add-subuids " + range + " --add-subgids " + range + " " + host.Facts().user_name);
+  }
+  if (!ranges) return Lost(ranges.error().what);
+  const std::string problem = TryApart(ranges->first, ranges->second, host.Facts());
+  return problem.empty() ? Holds() : Lost(problem);
 }
 
 Finding GroupsInside(HostTrial& host) {
@@ -87,11 +99,12 @@ constexpr Guarantee kRows[] = {
     {.id = "containers-by-uid",
      .title = "Containers are separated from each other by ids of the host",
      .rootful = "--userns=auto gives each container a range of its own",
-     .mechanism = "",
-     .needs = "",
+     .mechanism = "the same: with --userns=auto a container has subordinate ids that no other one has, and the user "
+                  "is not among them; a container without it has all ids of the user",
+     .needs = "--userns=auto, and 1,024 subordinate ids or more for each such container",
      .instead = "all containers of a user have the same ids; each has user, process and mount namespaces of "
                 "its own, so that none sees, signals or traces another's processes, or has its files",
-     .attainable = false,
+     .attainable = true,
      .probe = ContainersApart},
     {.id = "groups-inside",
      .title = "Supplementary groups work inside",

@@ -14,8 +14,10 @@
 #include "engine/runtime/join_target.h"
 #include "engine/runtime/landlock_annotation.h"
 #include "engine/runtime/network_start.h"
+#include "engine/runtime/own_files.h"
 #include "engine/runtime/pid_file.h"
 #include "engine/runtime/process_identity.h"
+#include "engine/runtime/remove_tree.h"
 #include "engine/runtime/seccomp.h"
 #include "network/bypass_policy.h"
 #include "storage/image_store.h"
@@ -30,6 +32,7 @@ struct Prepared {
   std::vector<std::shared_ptr<const Lower>> images;
   LaunchPlan plan;
   std::optional<JoinedNamespaces> joined;  // named by the plan
+  bool fresh_upper = false;                // of the kernel's, on the disk
 };
 
 bool MapsRoot(const IdMaps& maps) {
@@ -133,6 +136,7 @@ Result<Prepared> ReadAndPlan(const Context& context, const Store& store, const C
     options.seccomp = TRY(CompileSeccomp(*p.spec.seccomp, store.runroot_path() + "/seccomp"));
   options.landlock = TRY(CompiledLandlockOf(p.spec));
   p.plan = TRY(BuildLaunchPlan(p.spec, p.host, root, std::move(options)));
+  p.fresh_upper = root.layered && !root.fuse_upper && !root.memory && root.fresh_upper;
   const bool image_alone = root.fuse_upper ? root.memory || !container.started : root.fresh_upper;
   auto* execute = std::get_if<step::Execute>(&p.plan.steps.back());
   if (execute != nullptr && root.layered && image_alone && OnlyOwnMounts(p.spec))
@@ -183,10 +187,12 @@ Result<std::unique_ptr<RunningContainer>> RunningContainer::Prepare(const Contex
   auto running = std::make_unique<RunningContainer>();
   running->pending_ = std::make_unique<Pending>(Pending{std::move(p.plan), std::nullopt});
   const LaunchPlan& plan = running->pending_->plan;
+  running->maps_ = plan.maps;
   if (setup.mode != StartMode::kRootOnly)
     running->network_ = TRY(PrepareNetwork(context, store, container.record, p.spec.hostname));
   if (running->network_)
     running->pending_->plan.parent_user_namespace = running->network_->ParentUserNamespace();
+  TRY(GiveOwnFiles(p.spec, p.host, ContainerStore(store).DirectoryOf(container.record.id), p.fresh_upper));
   TRY(EnterCgroup(context, container.record, setup, running->pending_->plan));
   const bool terminal = p.spec.process.terminal, layered = p.lower != nullptr;
   running->server_ = RootServer(p.lower, ViewOf(p.spec));
@@ -197,6 +203,7 @@ Result<std::unique_ptr<RunningContainer>> RunningContainer::Prepare(const Contex
   } else {
     StreamPipes pipes = TRY(StreamPipes::Make(setup.stdin_open));
     TRY(pipes.Install());
+    if (!HasUser(plan.maps, p.host.uid, p.host.gid)) OpenStdioToAll();
     running->pending_->launcher.emplace(TRY(Launcher::Begin(plan, p.host)));
     running->streams_ = pipes.TakeOurs();
   }
@@ -247,6 +254,12 @@ Result<> RunningContainer::FinishRecording() {
   const SpecSeccomp profile = MinimalSeccomp(recording_->base, calls);
   return ReplaceFileAt(AT_FDCWD, recording_->file, SeccompProfileText(profile), 0644, Durability::kVolatile)
       .With("--seccomp-record");
+}
+
+Result<> RunningContainer::RemoveTree(const Context& context, const std::string& path) const {
+  const HostFacts host = HostFacts::ForLaunch(context);
+  return HasUser(maps_, host.uid, host.gid) ? RemoveTreeInNamespace(user_namespace_.get(), path)
+                                            : RemoveTreeOfMaps(maps_, host, path);
 }
 
 Result<ExitStatus> RunningContainer::Wait() {

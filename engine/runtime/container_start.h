@@ -46,7 +46,8 @@ class RunningContainer {
   // The container has ended: with --seccomp-record its profile is written.
   Result<> FinishRecording();
   ContainerNetwork* network() { return network_.get(); }  // nullptr: it has none of its own
-  int user_namespace() const { return user_namespace_.get(); }
+  // What is left of the container, which may be of all its ids. Threads do not matter.
+  Result<> RemoveTree(const Context& context, const std::string& path) const;
   const MountNamespace& mount_namespace() const { return mount_namespace_; }
   int proc() const { return proc_.get(); }  // of the container, O_PATH; -1 if it has none
   ContainerStreams& streams() { return streams_; }
@@ -60,6 +61,7 @@ class RunningContainer {
   std::unique_ptr<Pending> pending_;
   Child child_;
   Fd user_namespace_, proc_;
+  IdMaps maps_;
   std::unique_ptr<ContainerNetwork> network_;  // uses user_namespace_
   MountNamespace mount_namespace_;
   ContainerStreams streams_;

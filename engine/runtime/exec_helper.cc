@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "engine/base/event_loop.h"
@@ -21,6 +22,7 @@
 #include "engine/runtime/exec_session.h"
 #include "engine/runtime/landlock_annotation.h"
 #include "engine/runtime/launcher.h"
+#include "engine/runtime/own_files.h"
 #include "engine/runtime/process_identity.h"
 #include "engine/runtime/seccomp.h"
 #include "engine/runtime/secret_plan.h"
@@ -67,14 +69,17 @@ struct Prepared {
   std::vector<sock_filter> seccomp;
   LandlockRuleset landlock;
   std::vector<std::string> secrets;
-  bool bypass = false;  // the network's fast path
-  std::string cgroup;   // of the container's processes; empty: it has none
+  bool bypass = false;   // the network's fast path
+  bool has_user = true;  // the container maps us
+  std::string cgroup;    // of the container's processes; empty: it has none
 };
 
 Result<Prepared> Prepare(const ExecOrder& order, const Store& store) {
   Prepared p;
   ContainerStore containers(store);
   p.spec = TRY(containers.ReadSpec(order.container_id));
+  p.has_user =
+      HasUser({p.spec.uid_mappings, p.spec.gid_mappings, false}, HostUid{getuid()}, HostGid{getgid()});
   auto record = ReadContainer(store, "containers/" + order.container_id);
   if (!record) return std::unexpected(containers.OrGone(order.container_id, std::move(record.error())));
   if (auto status = containers.Get(order.container_id); status && status->started)
@@ -99,12 +104,27 @@ struct Started {
   Fd notifier;  // with the network's fast path
 };
 
+// Capabilities in the namespace stay: no id of before was its root's.
+void BecomeRoot(const RuntimeSpec& spec) {
+  auto root = [](const std::vector<SpecIdMapping>& map) {
+    const bool zero = std::ranges::any_of(map, [](const SpecIdMapping& m) { return m.container_id == 0; });
+    return zero ? 0 : map[0].container_id;
+  };
+  const uint32_t uid = root(spec.uid_mappings), gid = root(spec.gid_mappings);
+  (void)!syscall(SYS_setresgid, gid, gid, gid);
+  (void)!prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
+  (void)!syscall(SYS_setresuid, uid, uid, uid);
+}
+
 // In the joiner: becomes part of the container, and makes the process there.
 Result<> JoinAndStart(const ExecOrder& order, Prepared& prepared, int helper) {
   const ExecRequest& request = order.request;
   if (setns(kExecInit, static_cast<int>(JoinedNamespaces(prepared.spec))) < 0)
     return FailErrno("join the container's namespaces");
+  // Whoever has no number there is not served by its root file system (EOVERFLOW).
+  if (!prepared.has_user) BecomeRoot(prepared.spec);
   ExecInputs inputs{.spec = prepared.spec, .request = request, .secrets = std::move(prepared.secrets)};
+  inputs.has_user = prepared.has_user;
   inputs.seccomp = std::move(prepared.seccomp);
   inputs.landlock = std::move(prepared.landlock);
   if (prepared.bypass) inputs.notifier = BypassFilter();
@@ -182,6 +202,7 @@ class Helper {
     Prepared prepared = TRY(Prepare(order_, store));
     ExecSession session = TRY(ExecSession::Create(order_));
     TRY(SetOomScore(prepared.spec));
+    if (!prepared.has_user) OpenStdioToAll();
     const pid_t init = PidOf(kExecInit);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // nothing in the container may look at us through a copy of ours
     auto started = StartInside(context_, order_, prepared, init);

@@ -18,10 +18,10 @@ bool IsMapped(const std::vector<SpecIdMapping>& map, uint32_t id) {
       map, [&](const SpecIdMapping& m) { return id >= m.container_id && id - m.container_id < m.size; });
 }
 
-// A map of one id can only be the user's own.
-IdMaps MapsOf(const RuntimeSpec& spec) {
+// A map of one id is the user's own, if that is mapped at all.
+IdMaps MapsOf(const RuntimeSpec& spec, bool has_user) {
   auto one = [](const std::vector<SpecIdMapping>& map) { return map.size() == 1 && map[0].size == 1; };
-  return {spec.uid_mappings, spec.gid_mappings, one(spec.uid_mappings) && one(spec.gid_mappings)};
+  return {spec.uid_mappings, spec.gid_mappings, has_user && one(spec.uid_mappings) && one(spec.gid_mappings)};
 }
 
 std::string_view ValueOf(const std::vector<std::string>& env, std::string_view name) {
@@ -98,7 +98,7 @@ Result<LaunchPlan> BuildExecPlan(ExecInputs in) {
   SpecProcess process = TRY(BuildExecProcess(in));
   LaunchPlan plan;
   plan.clone_flags = CLONE_PARENT;
-  plan.maps = MapsOf(in.spec);
+  plan.maps = MapsOf(in.spec, in.has_user);
   TRY(CheckProcess(process, plan.maps));
   auto add = [&](LaunchStep step) { plan.steps.push_back(std::move(step)); };
   auto append = [&](std::vector<LaunchStep> steps) {

@@ -21,6 +21,7 @@ struct ExecInputs {
   std::vector<sock_filter> notifier;  // of the network's fast path; empty: none
   LandlockRuleset landlock;           // empty: none
   int last_capability = 40;  // that the kernel knows
+  bool has_user = true;      // the container maps the user who runs us
 };
 
 // The container's process with another command, and with the user, directory, variables and privileges that

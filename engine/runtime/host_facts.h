@@ -39,4 +39,7 @@ std::string ExplainFuseRefusal(int os_errno, const std::string& root = "");
 // For the kernel's overlayfs on the upper directory at `path` (file system without user xattrs, old kernel, NFS).
 std::string ExplainOverlayRefusal(int os_errno, const std::string& path);
 
+// Why there is no FUSE upper in memory in a user namespace that does not map the user, who would write there.
+std::string ExplainUpperOfNobody();
+
 }  // namespace wolffia

@@ -80,6 +80,16 @@ Result<IdMaps> MapsByFlags(const UsernsRequest& request, const OwnIds& uids, con
   return maps;
 }
 
+// The first id inside that is not mapped.
+uint64_t FirstGap(const std::vector<SpecIdMapping>& map) {
+  uint64_t gap = 0;
+  for (const SpecIdMapping& m : map) {
+    if (m.container_id > gap) break;
+    gap = uint64_t{m.container_id} + m.size;
+  }
+  return gap;
+}
+
 bool IsOnly(const std::vector<SpecIdMapping>& map, uint32_t host_id) {
   return map.size() == 1 && map[0].size == 1 && map[0].host_id == host_id;
 }
@@ -146,29 +156,38 @@ Result<MappedIds> BuildIdMaps(const UsernsRequest& request, const SubordinateIds
   } else if (mode.empty() || mode == "host" || mode == "private") {
     mapped.maps.uids = DefaultMap(uids);
     mapped.maps.gids = DefaultMap(gids);
-  } else if (mode == "auto" || mode.starts_with("auto:") || mode.starts_with("ns:") ||
-             mode.starts_with("container:")) {
+  } else if (mode.starts_with("ns:") || mode.starts_with("container:")) {
     return Fail(Code::kUnsupported,
-                "--userns=" + mode + ": not supported; use keep-id, nomap, host, or --uidmap");
+                "--userns=" + mode + ": not supported; use auto, keep-id, nomap, host, or --uidmap");
   } else {
     return Fail(Code::kInvalid,
-                "--userns=" + mode + ": unknown mode (keep-id, nomap, host and private exist)");
+                "--userns=" + mode + ": unknown mode (auto, keep-id, nomap, host and private exist)");
   }
   mapped.maps.single = IsOnly(mapped.maps.uids, own_uid) && IsOnly(mapped.maps.gids, own_gid);
   return mapped;
 }
 
-Result<> CheckMapsHaveUser(const IdMaps& maps, HostUid uid, HostGid gid) {
+bool HasUser(const IdMaps& maps, HostUid uid, HostGid gid) {
   auto has = [](const std::vector<SpecIdMapping>& map, uint32_t id) {
     return std::ranges::any_of(
         map, [&](const SpecIdMapping& m) { return id >= m.host_id && id - m.host_id < m.size; });
   };
-  const auto own_uid = static_cast<uint32_t>(uid), own_gid = static_cast<uint32_t>(gid);
-  if (has(maps.uids, own_uid) && has(maps.gids, own_gid)) return {};
-  return Fail(Code::kUnsupported, "the id maps leave out the user who starts the container (uid " +
-                                      std::to_string(own_uid) + ", gid " + std::to_string(own_gid) +
-                                      "); add a mapping of the id 0 of your own map, for example "
-                                      "--uidmap 65536:0:1 --gidmap 65536:0:1");
+  return has(maps.uids, static_cast<uint32_t>(uid)) && has(maps.gids, static_cast<uint32_t>(gid));
+}
+
+IdMaps WithUser(IdMaps maps, HostUid uid, HostGid gid) {
+  auto add = [](std::vector<SpecIdMapping>& map, uint32_t id) {
+    uint64_t behind = 0;
+    for (const SpecIdMapping& m : map) {
+      if (id >= m.host_id && id - m.host_id < m.size) return;
+      behind = std::max(behind, uint64_t{m.container_id} + m.size);
+    }
+    if (behind > kHighestId) behind = FirstGap(map);
+    map.push_back({static_cast<uint32_t>(behind), id, 1});
+  };
+  add(maps.uids, static_cast<uint32_t>(uid));
+  add(maps.gids, static_cast<uint32_t>(gid));
+  return maps;
 }
 
 }  // namespace wolffia

@@ -50,7 +50,6 @@ Result<IdMaps> MapsOf(const RuntimeSpec& spec, const HostFacts& host) {
     return Fail(Code::kInvalid, "the spec has a user namespace without uidMappings and gidMappings");
   auto host_uid = static_cast<uint32_t>(host.uid);
   auto host_gid = static_cast<uint32_t>(host.gid);
-  TRY(CheckMapsHaveUser(maps, host.uid, host.gid));
   auto is_own = [](const std::vector<SpecIdMapping>& map, uint32_t id) {
     return map.size() == 1 && map[0].size == 1 && map[0].host_id == id;
   };
@@ -94,6 +93,9 @@ class Builder {
     plan_.join = options_.join;
     plan_.hidden = plan_.join && (plan_.join->flags & CLONE_NEWPID) != 0;
     plan_.maps = TRY(MapsOf(spec_, host_));
+    has_user_ = HasUser(plan_.maps, host_.uid, host_.gid);
+    if (!has_user_ && root_.fuse_upper && root_.memory)
+      return Fail(Code::kUnsupported, ExplainUpperOfNobody());
     TRY(CheckProcess(spec_.process, plan_.maps));
     int first_slot = root_.layered ? 0 : 1;
     MountPlan mounts = TRY(PlanMounts(spec_, host_, plan_.maps, first_slot));
@@ -153,16 +155,18 @@ class Builder {
                                             0, false});
   }
 
-  // The upper in memory is made with the ids of the user, whom it then belongs to: the monitor works in it.
+  void Memory() {
+    std::string options = "mode=0700";
+    if (root_.memory->size != 0) options += ",size=" + std::to_string(root_.memory->size);
+    if (root_.memory->inodes != 0) options += ",nr_inodes=" + std::to_string(root_.memory->inodes + kOwnInodes);
+    Add(step::MountMemory{"work", std::move(options), root_.fuse_upper});
+  }
+
+  // The upper in memory is made with the ids of the user, whom it then belongs to: the monitor works in it. A user
+  // who is not mapped can make nothing in a file system of the namespace (EOVERFLOW).
   void Served() {
     const bool memory = root_.memory.has_value();
-    if (memory) {
-      std::string options = "mode=0700";
-      if (root_.memory->size != 0) options += ",size=" + std::to_string(root_.memory->size);
-      if (root_.memory->inodes != 0)
-        options += ",nr_inodes=" + std::to_string(root_.memory->inodes + kOwnInodes);
-      Add(step::MountMemory{"work", std::move(options), root_.fuse_upper});
-    }
+    if (memory && has_user_) Memory();
     Fuse(root_.fuse_upper ? "merged" : "lower", !root_.fuse_upper, memory && root_.fuse_upper);
   }
 
@@ -194,6 +198,7 @@ class Builder {
     if (HostOf(plan_.maps.uids, uid) != static_cast<uint32_t>(host_.uid) ||
         HostOf(plan_.maps.gids, gid) != static_cast<uint32_t>(host_.gid))
       Add(step::BecomeRoot{uid, gid});
+    if (root_.layered && root_.memory && !has_user_) Memory();
     if (!root_.layered) {
       Add(step::AttachRootfs{0, "merged"});
     } else if (!root_.fuse_upper) {
@@ -255,6 +260,7 @@ class Builder {
   const RootSource& root_;
   LaunchOptions options_;
   LaunchPlan plan_;
+  bool has_user_ = true;
 };
 
 }  // namespace

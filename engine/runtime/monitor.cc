@@ -14,7 +14,6 @@
 #include "engine/runtime/guard.h"
 #include "engine/runtime/monitor_state.h"
 #include "engine/runtime/process_identity.h"
-#include "engine/runtime/remove_tree.h"
 #include "engine/runtime/stop_signal.h"
 
 namespace wolffia {
@@ -285,7 +284,7 @@ void Monitor::End(const ExitRecord& record) {
   cgroup_.reset();
   options_.lock.Reset();
   if (removed || left_over.empty() || !running_) return;  // Sweep finishes what is left
-  if (RemoveTreeInNamespace(running_->user_namespace(), store_->root_path() + "/" + left_over))
+  if (running_->RemoveTree(context_, store_->root_path() + "/" + left_over))
     (void)containers.Remove(id_);
 }
 

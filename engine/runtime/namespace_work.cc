@@ -75,10 +75,24 @@ Result<> WorkAsRoot(const IdMaps& maps, const HostFacts& host, const std::string
     return Fail(Code::kUnsupported, what + ": " + ExplainUsernsRefusal(failed), failed);
   }
   Child child(static_cast<pid_t>(pid), Fd(pidfd));
-  IdMapWriter writer = TRY(IdMapWriter::Start(child.pid(), maps, host));
+  IdMapWriter writer = TRY(IdMapWriter::Start(child.pid(), WithUser(maps, host.uid, host.gid), host));
   TRY(writer.Finish());
   TRY(SendPacket(sockets.ours.get(), "maps"));
   return AwaitOutcome(std::move(child), std::move(sockets), what);
+}
+
+Result<> WorkAsRootBesideThreads(const IdMaps& maps, const HostFacts& host, const std::string& what,
+                                 const std::function<Result<>()>& work) {
+  SocketPair sockets = TRY(MakeSocketPair());
+  pid_t pid = fork();  // not clone: as below
+  if (pid < 0) return FailErrno(what);
+  if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (Result<> done = WorkAsRoot(maps, host, what, work); !done)
+      SendAndExit(done.error(), sockets.theirs.get());
+    _exit(0);
+  }
+  return AwaitOutcome(TRY(Child::Forked(pid)), std::move(sockets), what);
 }
 
 Result<> WorkInNamespace(int user_namespace, const std::string& what, const std::function<Result<>()>& work) {

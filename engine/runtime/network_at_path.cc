@@ -82,7 +82,7 @@ Result<IdMaps> MapsOf(pid_t member, const std::string& path) {
   maps.gids = TRY(ReadMap(proc + "/gid_map"));
   auto is_one = [](const std::vector<SpecIdMapping>& map) { return map.size() == 1 && map[0].size == 1; };
   maps.single = is_one(maps.uids) && is_one(maps.gids);
-  if (!CheckMapsHaveUser(maps, HostUid{geteuid()}, HostGid{getegid()}))
+  if (!HasUser(maps, HostUid{geteuid()}, HostGid{getegid()}))
     return Fail(Code::kUnsupported, Named(path) +
                                         ": the user namespace that it belongs to does not map you (uid " +
                                         std::to_string(geteuid()) + ", gid " + std::to_string(getegid()) +

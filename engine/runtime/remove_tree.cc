@@ -17,6 +17,10 @@ Result<> RemoveTreeAsRoot(const Context& context, const std::string& path) {
   return RemoveTreeAsRoot(host, path);
 }
 
+Result<> RemoveTreeOfMaps(const IdMaps& maps, const HostFacts& host, const std::string& path) {
+  return WorkAsRootBesideThreads(maps, host, "remove " + path, [&] { return RemoveTreeAt(AT_FDCWD, path); });
+}
+
 Result<> RemoveTreeInNamespace(int user_namespace, const std::string& path) {
   return WorkInNamespace(user_namespace, "remove " + path, [&] { return RemoveTreeAt(AT_FDCWD, path); });
 }

@@ -13,7 +13,10 @@ namespace wolffia {
 Result<> RemoveTreeAsRoot(const HostFacts& host, const std::string& path);
 Result<> RemoveTreeAsRoot(const Context& context, const std::string& path);
 
-// In a namespace that exists: the descriptor of a container's. Threads do not matter.
+// In a new one with these. Threads do not matter.
+Result<> RemoveTreeOfMaps(const IdMaps& maps, const HostFacts& host, const std::string& path);
+
+// In a namespace that exists, and maps the user: the descriptor of a container's. Threads do not matter.
 Result<> RemoveTreeInNamespace(int user_namespace, const std::string& path);
 
 }  // namespace wolffia

@@ -160,6 +160,11 @@ TEST(Configuration, FlagsGiveGuaranteesUp) {
   EXPECT_THAT(GivenUp("capabilities", record, spec), HasSubstr("CAP_SYS_ADMIN"));
   spec.uid_mappings = {{0, 1000, 1}};
   EXPECT_THAT(GivenUp("users-separated", record, spec), HasSubstr("one id"));
+  EXPECT_THAT(GivenUp("containers-by-uid", record, spec), HasSubstr("--userns=auto is not given"));
+  record.userns = "auto:size=2000";
+  EXPECT_EQ(GivenUp("containers-by-uid", record, spec), "");
+  record.userns = "auto:uidmapping=0:0:1";
+  EXPECT_THAT(GivenUp("containers-by-uid", record, spec), HasSubstr("ids by number"));
   record.pid_mode = "container:x";
   EXPECT_THAT(GivenUp("pid-namespace", record, spec), HasSubstr("another container's"));
   EXPECT_EQ(GivenUp("processes-hidden", record, spec), "");

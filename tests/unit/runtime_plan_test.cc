@@ -107,6 +107,33 @@ TEST(LaunchPlan, KeepId) {
   ExpectGolden("keep-id", spec, Host(), root, {});
 }
 
+// What the user makes comes before its end as the user; a tmpfs of the namespace is its root's.
+TEST(LaunchPlan, WithoutTheUser) {
+  RuntimeSpec spec = Spec();
+  spec.uid_mappings = spec.gid_mappings = {{0, 100000, 1024}};
+  RootSource root = Root();
+  ExpectGolden("auto", spec, Host(), root, {});
+  auto order = [&] {
+    auto plan = BuildLaunchPlan(spec, Host(), root, {});
+    std::string kinds;
+    for (const LaunchStep& step : plan->steps)
+      kinds += std::holds_alternative<step::OpenFuse>(step)       ? "fuse "
+               : std::holds_alternative<step::BecomeRoot>(step)   ? "root "
+               : std::holds_alternative<step::MountMemory>(step)  ? "memory "
+               : std::holds_alternative<step::MountOverlay>(step) ? "overlay "
+                                                                  : "";
+    return kinds;
+  };
+  EXPECT_EQ(order(), "fuse root overlay ");
+  root.memory = MemoryUpper{};
+  EXPECT_EQ(order(), "fuse root memory overlay ");
+  root.fuse_upper = true;
+  auto refused = BuildLaunchPlan(spec, Host(), root, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kUnsupported);
+  EXPECT_THAT(refused.error().what, HasSubstr("upper=memory"));
+}
+
 TEST(LaunchPlan, Terminal) {
   RuntimeSpec spec = Spec();
   spec.process.terminal = true;
@@ -205,8 +232,6 @@ TEST(LaunchPlan, Refusals) {
       {"joined", [](RuntimeSpec& s) { s.namespaces[2].path = "/proc/1/ns/pid"; }, Code::kUnsupported,
        "joining the pid namespace"},
       {"no maps", [](RuntimeSpec& s) { s.uid_mappings.clear(); }, Code::kInvalid, "uidMappings"},
-      {"without the user", [](RuntimeSpec& s) { s.uid_mappings = {{0, 100000, 10}}; }, Code::kUnsupported,
-       "leave out the user"},
       {"no command", [](RuntimeSpec& s) { s.process.args.clear(); }, Code::kInvalid, "no command"},
       {"empty command", [](RuntimeSpec& s) { s.process.args = {""}; }, Code::kNoCommand, "empty string"},
       {"unmapped user", [](RuntimeSpec& s) { s.process.user.uid = 70000; }, Code::kUnsupported,

@@ -104,7 +104,7 @@ TEST(IdMaps, Refusals) {
       {{.mode = "keep-id:user=3"}, kUsual, Code::kInvalid, "unknown option"},
       {{.mode = "keep-id:uid=x"}, kUsual, Code::kInvalid, "number"},
       {{.mode = "nomap"}, kNone, Code::kUnsupported, "usermod"},
-      {{.mode = "auto"}, kUsual, Code::kUnsupported, "not supported"},
+      {{.mode = "ns:/proc/1/ns/user"}, kUsual, Code::kUnsupported, "not supported"},
       {{.mode = "sideways"}, kUsual, Code::kInvalid, "unknown mode"},
   };
   for (const Case& c : cases) {
@@ -132,6 +132,21 @@ TEST(IdMaps, LookupsAndView) {
   EXPECT_EQ(maps.HostOfUid(999), std::nullopt);
   EXPECT_EQ(maps.View().Uid(12), 12u);
   EXPECT_EQ(maps.View().Uid(999), 0u) << "not mapped, nor is 65534";
+}
+
+TEST(IdMaps, WithAndWithoutTheUser) {
+  const HostUid uid{1000};
+  const HostGid gid{1000};
+  const IdMaps nomap = BuildIdMaps({.mode = "nomap"}, kUsual, uid, gid)->maps;
+  EXPECT_FALSE(HasUser(nomap, uid, gid));
+  EXPECT_EQ(Text(WithUser(nomap, uid, gid).uids), "0:100000:65536 65536:1000:1");
+  const IdMaps usual = BuildIdMaps({}, kUsual, uid, gid)->maps;
+  EXPECT_TRUE(HasUser(usual, uid, gid));
+  EXPECT_EQ(WithUser(usual, uid, gid), usual);
+  const IdMaps half{{{0, 1000, 1}}, {{0, 5, 1}, {2, 9, 1}, {4294967294, 7, 1}}, false};
+  EXPECT_FALSE(HasUser(half, uid, gid));
+  EXPECT_EQ(Text(WithUser(half, uid, gid).uids), "0:1000:1");
+  EXPECT_EQ(Text(WithUser(half, uid, gid).gids), "0:5:1 2:9:1 4294967294:7:1 1:1000:1");
 }
 
 TEST(Subordinate, LinesOfAUser) {

@@ -46,6 +46,24 @@ refused() {
   done < <(grep '^| `' "$SOURCE_DIR/tests/guarantees.md")
 }
 
+@test "containers-by-uid: with --userns=auto, while there are ids" {
+  local all
+  all=$(awk -F: -v name="$(id -un)" -v uid="$(id -u)" '$1 == name || $1 == uid {n += $3} END {print n + 0}' /etc/subuid)
+  if [ "$all" -ge 4096 ]; then
+    holds containers-by-uid
+    run -0 wolffia run --rm --network none --userns=auto --require containers-by-uid busybox true
+    run -125 wolffia run --rm --network none --require containers-by-uid busybox true
+    assert_output_has "--userns=auto is not given"
+    wolffia create --name most --network none --userns=auto:size=$((all - 2000)) busybox true
+    holds containers-by-uid
+    run -125 wolffia create --network none --userns=auto:size=2001 --require containers-by-uid busybox true
+    assert_output_has "subordinate user ids are free"
+    wolffia rm most
+  fi
+  run -0 lost 'mount --bind empty /etc/subuid' containers-by-uid
+  assert_output_has "containers-by-uid=HOLDS-IF the administrator"
+}
+
 @test "own-groups: kept, without their numbers" {
   holds own-groups
   run -0 wolffia run --rm --network none --group-add keep-groups busybox awk '/^Groups:/ {print NF - 1}' /proc/self/status
@@ -221,7 +239,7 @@ T
 
 @test "what is lost is lost: a container's address, devices, raw sockets" {
   local id
-  for id in containers-by-uid resource-devices shared-store sctp raw-sockets multicast container-address checkpoint; do
+  for id in resource-devices shared-store sctp raw-sockets multicast container-address checkpoint; do
     [ "$(verdicts "$id")" = "$id=LOST" ] || fail "$id"
     run -125 wolffia create --require "$id" busybox true
   done

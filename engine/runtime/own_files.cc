@@ -1,0 +1,79 @@
+#include "engine/runtime/own_files.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <vector>
+
+#include "engine/runtime/fresh_overlays.h"
+#include "engine/runtime/namespace_work.h"
+
+namespace wolffia {
+namespace {
+
+struct Gift {
+  std::string path;
+  bool whole = false;  // the owner, too, and the mode stays
+  mode_t mode = 0;
+};
+
+std::vector<Gift> Gifts(const RuntimeSpec& spec, const std::string& directory, bool fresh_upper) {
+  std::vector<Gift> gifts = {{directory, false, 0710}};
+  for (const char* name : {"hosts", "hostname", "resolv.conf", "passwd", "group"})
+    gifts.push_back({directory + "/" + name, false, 0664});
+  auto whole = [&](const std::string& name) { gifts.push_back({directory + "/" + name, true, 0}); };
+  if (fresh_upper)
+    for (const char* name : {"upper", "work"}) whole(name);
+  const auto overlays =
+      static_cast<size_t>(std::ranges::count(spec.mounts, std::string_view(kOverlayType), &SpecMount::type));
+  if (overlays > 0) gifts.push_back({directory + "/overlay", false, 0710});
+  for (size_t n = 0; n < overlays; n++) {
+    gifts.push_back({directory + "/overlay/" + std::to_string(n), false, 0710});
+    whole(OverlayUpper(n));
+    whole(OverlayWork(n));
+  }
+  return gifts;
+}
+
+Result<> Give(const Gift& gift, uid_t uid, gid_t gid) {
+  // Nothing in the way is anybody else's: a container cannot change names in its directory.
+  if (fchownat(AT_FDCWD, gift.path.c_str(), gift.whole ? uid : static_cast<uid_t>(-1), gid, AT_SYMLINK_NOFOLLOW) < 0)
+    return errno == ENOENT ? Result<>() : FailErrno("give the container " + gift.path);
+  if (!gift.whole && chmod(gift.path.c_str(), gift.mode) < 0)
+    return FailErrno("give the container " + gift.path);
+  return {};
+}
+
+uint32_t RootOf(const std::vector<SpecIdMapping>& map) {
+  for (const SpecIdMapping& m : map)
+    if (m.container_id == 0) return 0;
+  return map[0].container_id;
+}
+
+}  // namespace
+
+Result<> GiveOwnFiles(const RuntimeSpec& spec, const HostFacts& host, const std::string& container_dir,
+                      bool fresh_upper) {
+  const IdMaps maps{spec.uid_mappings, spec.gid_mappings, false};
+  if (maps.uids.empty() || maps.gids.empty() || HasUser(maps, host.uid, host.gid)) return {};
+  const std::vector<Gift> gifts = Gifts(spec, container_dir, fresh_upper);
+  const uint32_t uid = RootOf(maps.uids), gid = RootOf(maps.gids);
+  return WorkAsRootBesideThreads(maps, host, "give the container its files", [&]() -> Result<> {
+    for (const Gift& gift : gifts) TRY(Give(gift, uid, gid));
+    return {};
+  });
+}
+
+void OpenStdioToAll() {
+  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    struct statfs fs;
+    if (fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC) (void)!fchmod(fd, 0666);
+  }
+}
+
+}  // namespace wolffia
