@@ -129,6 +129,21 @@ Result<ContainerRecord> RecordOf(const Command& command, const RunRequest& reque
   return record;
 }
 
+// What the engine does as the user cannot be had in a user namespace that does not map it.
+Result<> CheckWithoutUser(const ContainerRecord& record, const BuiltSpec& built) {
+  if (record.memory && record.upper == "fuse") return Fail(Code::kUnsupported, ExplainUpperOfNobody());
+  if (built.systemd)
+    return Fail(Code::kUnsupported,
+                "a container that runs systemd writes to its control group, which is the user's, and its user "
+                "namespace does not map the user: give another --userns, or --systemd=false");
+  if (record.network_config.options.slirp_ports && !record.network_config.ports.empty())
+    return Fail(Code::kUnsupported,
+                "port_handler=slirp4netns: slirp4netns works as the container's root, and has no place to listen in "
+                "where the container's user namespace does not map the user: give another --userns, or "
+                "port_handler=rootlesskit");
+  return {};
+}
+
 // With --replace the container that has the name is removed first, and again, should another command be
 // quicker.
 Result<NewContainer> Create(const Command& command, const Store& store, bool replace,
@@ -227,8 +242,6 @@ Result<NewContainer> MakeContainer(const Command& command, const NewContainerCom
   record.images = TRY(NameImages(command, session, containers.DirectoryOf(record.id), request));
   if (root.rootfs.empty())
     record.upper = TRY(ChooseUpper(command.context, session.store, session.settings, request.storage));
-  if (record.memory && record.upper == "fuse" && !HasUser(ids.maps, host.uid, host.gid))
-    return Fail(Code::kUnsupported, ExplainUpperOfNobody());
   SpecInputs inputs{.request = request,
                     .image = root.config,
                     .ids = ids,
@@ -242,6 +255,7 @@ Result<NewContainer> MakeContainer(const Command& command, const NewContainerCom
     inputs.network_dir = containers.DirectoryOf(request.network.mode.substr(kShared.size()));
   if (request.init) inputs.init_path = TRY(FindSibling("wolffia-init"));
   BuiltSpec built = TRY(BuildSpec(command.context, inputs));
+  if (!HasUser(ids.maps, host.uid, host.gid)) TRY(CheckWithoutUser(record, built));
   built.spec.root_path = root.rootfs;
   TRY(CheckConfiguration(record, built.spec));
   record.command = built.spec.process.args;

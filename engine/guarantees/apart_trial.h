@@ -1,5 +1,5 @@
-// ApartTrial: two user namespaces with ids of their own, as two containers with --userns=auto have them: what root of the
-// one may do to a process of the other, although it sees that.
+// ApartTrial: two user namespaces with ids of their own, as two containers with --userns=auto have them: what
+// root of the one may do to a process of the other, although it sees that.
 #pragma once
 
 #include <string>

@@ -126,7 +126,6 @@ Result<std::vector<SpecIdMapping>> Map(const Wanted& in) {
   return map;
 }
 
-
 }  // namespace
 
 bool IsAuto(std::string_view mode) {
@@ -146,8 +145,8 @@ Result<AutoOptions> ParseAuto(std::string_view mode) {
     } else if (parts[0] == "size") {
       options.size = ParseDecimal<uint32_t>(value);
       if (!options.size || *options.size == 0 || *options.size > kHighestId)
-        return Fail(Code::kInvalid, "--userns=auto: \"" + std::string(option) +
-                                        "\" needs a number between 1 and 4294967294");
+        return Fail(Code::kInvalid,
+                    "--userns=auto: \"" + std::string(option) + "\" needs a number between 1 and 4294967294");
     } else {
       return Fail(Code::kInvalid, "--userns=auto: unknown option \"" + std::string(option) +
                                       "\" (size=, uidmapping= and gidmapping= exist)");
@@ -214,13 +213,14 @@ Result<MappedIds> BuildAutoMaps(const AutoOptions& options, uint32_t size, const
                                 const IdsInUse& used, HostUid uid, HostGid gid) {
   const auto own_uid = static_cast<uint32_t>(uid), own_gid = static_cast<uint32_t>(gid);
   const Ranges used_uids = Without(used.uids, {{own_uid, 1}}), used_gids = Without(used.gids, {{own_gid, 1}});
-  const bool both = !have.uids.empty() && !have.gids.empty();  // the one helper without the other is of no use
+  const bool both =
+      !have.uids.empty() && !have.gids.empty();  // the one helper without the other is of no use
   const Ranges none;
   MappedIds ids;
-  ids.maps.uids = TRY(Map({kAutoUsers, options.uid_maps, size, own_uid, both ? have.uids : none, used_uids,
-                           used.containers}));
-  ids.maps.gids = TRY(Map({kAutoGroups, options.gid_maps, size, own_gid, both ? have.gids : none, used_gids,
-                           used.containers}));
+  ids.maps.uids = TRY(Map(
+      {kAutoUsers, options.uid_maps, size, own_uid, both ? have.uids : none, used_uids, used.containers}));
+  ids.maps.gids = TRY(Map(
+      {kAutoGroups, options.gid_maps, size, own_gid, both ? have.gids : none, used_gids, used.containers}));
   return ids;
 }
 

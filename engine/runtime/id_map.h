@@ -38,7 +38,7 @@ struct IdMaps {
 };
 
 struct UsernsRequest {
-  std::string mode;  // "", "host", "keep-id", "keep-id:uid=1000,gid=1000", "nomap", "private"; "auto": auto_ids.h
+  std::string mode;  // "host", "keep-id", "keep-id:uid=1000,gid=1000", "nomap", "private"; auto: see auto_ids
   std::vector<std::string>
       uid_maps;  // --uidmap CONTAINER:FROM:AMOUNT, FROM counted in the user's own map (0 = the
                  // user, 1.. = the subordinate ids in order), as rootless podman does
@@ -56,8 +56,8 @@ struct MappedIds {
 Result<MappedIds> BuildIdMaps(const UsernsRequest& request, const SubordinateIds& have, HostUid uid,
                               HostGid gid);
 
-// Whether the user is mapped. Where it is not (--userns=auto, nomap), its files are nobody's inside, and root of the
-// namespace has no power over them.
+// Whether the user is mapped. Where it is not (--userns=auto, nomap), its files are nobody's inside, and
+// root of the namespace has no power over them.
 bool HasUser(const IdMaps& maps, HostUid uid, HostGid gid);
 
 // With the user as one more id, behind all others: for work of the engine's own on files of both.

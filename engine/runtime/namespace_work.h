@@ -9,9 +9,9 @@
 
 namespace wolffia {
 
-// Runs `work` in a copy of this process, in a new user namespace with `maps` (and the user, if they leave it out),
-// and returns its error. The caller must have one thread only. `what` begins the sentence if the process itself
-// cannot be made: "remove /x".
+// Runs `work` in a copy of this process, in a new user namespace with `maps` (and the user, if they leave it
+// out), and returns its error. The caller must have one thread only. `what` begins the sentence if the process
+// itself cannot be made: "remove /x".
 Result<> WorkAsRoot(const IdMaps& maps, const HostFacts& host, const std::string& what,
                     const std::function<Result<>()>& work);
 // The same from a process that may have threads; one process more.

@@ -42,7 +42,8 @@ std::vector<Gift> Gifts(const RuntimeSpec& spec, const std::string& directory, b
 
 Result<> Give(const Gift& gift, uid_t uid, gid_t gid) {
   // Nothing in the way is anybody else's: a container cannot change names in its directory.
-  if (fchownat(AT_FDCWD, gift.path.c_str(), gift.whole ? uid : static_cast<uid_t>(-1), gid, AT_SYMLINK_NOFOLLOW) < 0)
+  if (fchownat(AT_FDCWD, gift.path.c_str(), gift.whole ? uid : static_cast<uid_t>(-1), gid,
+               AT_SYMLINK_NOFOLLOW) < 0)
     return errno == ENOENT ? Result<>() : FailErrno("give the container " + gift.path);
   if (!gift.whole && chmod(gift.path.c_str(), gift.mode) < 0)
     return FailErrno("give the container " + gift.path);

@@ -1,6 +1,6 @@
-// What is in a container's directory, for a container whose user namespace leaves the user out: its root, who is a
-// subordinate id then, may pass through the directory (0710, of the root's group), has the kernel's upper, and may
-// write its /etc/hosts and the like, which stay the user's.
+// What is in a container's directory, for a container whose user namespace leaves the user out: its root, who
+// is a subordinate id then, may pass through the directory (0710, of the root's group), has the kernel's
+// upper, and may write its /etc/hosts and the like, which stay the user's.
 #pragma once
 
 #include <string>
@@ -15,8 +15,9 @@ namespace wolffia {
 Result<> GiveOwnFiles(const RuntimeSpec& spec, const HostFacts& host, const std::string& container_dir,
                       bool fresh_upper);
 
-// Of this process's 0 to 2 the pipes without a name, which are the user's and are to be a container's, whose root
-// cannot make them its own there (step::OwnStdio): everybody who can name one may open it, as /dev/stdout.
+// Of this process's 0 to 2 the pipes without a name, which are the user's and are to be a container's, whose
+// root cannot make them its own there (step::OwnStdio): everybody who can name one may open it, as
+// /dev/stdout.
 void OpenStdioToAll();
 
 }  // namespace wolffia

@@ -164,6 +164,10 @@ P
   assert_output_has 'unknown option "keep=1"'
   run -125 wolffia create --userns=auto --uidmap 0:1:10 busybox true
   assert_output_has "exclude each other"
+  run -125 wolffia create --userns=auto --systemd=always busybox true
+  assert_output_has "give another --userns, or --systemd=false"
+  run -125 wolffia create --userns=auto --network slirp4netns:port_handler=slirp4netns -p 127.0.0.1:8080:80 busybox true
+  assert_output_has "or port_handler=rootlesskit"
   up one --userns=auto
   run -125 wolffia create --userns=auto --network container:one busybox true
   assert_output_has "the user namespace that goes with what it shares"
