@@ -86,17 +86,21 @@ Result<std::vector<ChangedPath>> ChangesOfContainer(const Command& command, cons
   const std::set<std::string> made_for = MountPoints(spec, record);
   const Lower lower = TRY(ImageStore(store).OpenLower(record.chain, record.diff_ids));
   Fd own = TRY(OpenDirectory(AT_FDCWD, directory));
+  // What the FUSE upper has on the disk is the user's, and closed to a root who is somebody else.
+  const IdMaps maps{spec.uid_mappings, spec.gid_mappings, false};
+  const bool can_look =
+      !record.memory && (record.upper == "kernel" || HasUser(maps, HostUid{getuid()}, HostGid{getgid()}));
   RootAccess access = TRY(RootAccess::Open(command.context, store, status));
   Pipe pipe = TRY(MakePipe());
   RootJob job = TRY(access.Begin([&](int root) -> Result<std::string> {
     pipe.read.Reset();
     Fd alone = TRY(RootAccess::WithoutMounts(root));
     Fd upper;
-    if (!record.memory) upper = TRY(OpenDirectory(own.get(), "upper"));
+    if (can_look) upper = TRY(OpenDirectory(own.get(), "upper"));
     TRY(WriteChanges({.root = alone.get(),
                       .upper = upper.get(),
                       .lower = lower.index(),
-                      .ids = IdMaps{spec.uid_mappings, spec.gid_mappings, false}.View(),
+                      .ids = maps.View(),
                       .made_for = made_for},
                      pipe.write.get()));
     return "";

@@ -133,14 +133,16 @@ Result<ContainerRecord> RecordOf(const Command& command, const RunRequest& reque
 Result<> CheckWithoutUser(const ContainerRecord& record, const BuiltSpec& built) {
   if (record.memory && record.upper == "fuse") return Fail(Code::kUnsupported, ExplainUpperOfNobody());
   if (built.systemd)
-    return Fail(Code::kUnsupported,
-                "a container that runs systemd writes to its control group, which is the user's, and its user "
-                "namespace does not map the user: give another --userns, or --systemd=false");
+    return Fail(
+        Code::kUnsupported,
+        "a container that runs systemd writes to its control group, which is the user's, and its user "
+        "namespace does not map the user: give another --userns, or --systemd=false");
   if (record.network_config.options.slirp_ports && !record.network_config.ports.empty())
-    return Fail(Code::kUnsupported,
-                "port_handler=slirp4netns: slirp4netns works as the container's root, and has no place to listen in "
-                "where the container's user namespace does not map the user: give another --userns, or "
-                "port_handler=rootlesskit");
+    return Fail(
+        Code::kUnsupported,
+        "port_handler=slirp4netns: slirp4netns works as the container's root, and has no place to listen in "
+        "where the container's user namespace does not map the user: give another --userns, or "
+        "port_handler=rootlesskit");
   return {};
 }
 

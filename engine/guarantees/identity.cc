@@ -34,9 +34,10 @@ Finding ContainersApart(HostTrial& host) {
   if (!ranges && ranges.error().code == Code::kUnsupported) {
     const uint32_t first = FreeSubordinateId();
     const std::string range = std::to_string(first) + "-" + std::to_string(first + 65'535);
-    return HoldsIf("two containers need more subordinate ids: " + FindingOf(ranges.error().what).reason,
-                   "give the account a second range, that no other account has", Who::kAdministrator,
-                   "usermod --add-subuids " + range + " --add-subgids " + range + " " + host.Facts().user_name);
+    return HoldsIf(
+        "two containers need more subordinate ids: " + FindingOf(ranges.error().what).reason,
+        "give the account a second range, that no other account has", Who::kAdministrator,
+        "usermod --add-subuids " + range + " --add-subgids " + range + " " + host.Facts().user_name);
   }
   if (!ranges) return Lost(ranges.error().what);
   const std::string problem = TryApart(ranges->first, ranges->second, host.Facts());
@@ -99,8 +100,9 @@ constexpr Guarantee kRows[] = {
     {.id = "containers-by-uid",
      .title = "Containers are separated from each other by ids of the host",
      .rootful = "--userns=auto gives each container a range of its own",
-     .mechanism = "the same: with --userns=auto a container has subordinate ids that no other one has, and the user "
-                  "is not among them; a container without it has all ids of the user",
+     .mechanism =
+         "the same: with --userns=auto a container has subordinate ids that no other one has, and the user "
+         "is not among them; a container without it has all ids of the user",
      .needs = "--userns=auto, and 1,024 subordinate ids or more for each such container",
      .instead = "all containers of a user have the same ids; each has user, process and mount namespaces of "
                 "its own, so that none sees, signals or traces another's processes, or has its files",

@@ -38,7 +38,7 @@ struct IdMaps {
 };
 
 struct UsernsRequest {
-  std::string mode;  // "host", "keep-id", "keep-id:uid=1000,gid=1000", "nomap", "private"; auto: see auto_ids
+  std::string mode;  // "" "host" "keep-id" "keep-id:uid=1000,gid=1000" "nomap" "private"; auto: auto_ids.h
   std::vector<std::string>
       uid_maps;  // --uidmap CONTAINER:FROM:AMOUNT, FROM counted in the user's own map (0 = the
                  // user, 1.. = the subordinate ids in order), as rootless podman does

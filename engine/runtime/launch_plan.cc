@@ -158,12 +158,13 @@ class Builder {
   void Memory() {
     std::string options = "mode=0700";
     if (root_.memory->size != 0) options += ",size=" + std::to_string(root_.memory->size);
-    if (root_.memory->inodes != 0) options += ",nr_inodes=" + std::to_string(root_.memory->inodes + kOwnInodes);
+    if (root_.memory->inodes != 0)
+      options += ",nr_inodes=" + std::to_string(root_.memory->inodes + kOwnInodes);
     Add(step::MountMemory{"work", std::move(options), root_.fuse_upper});
   }
 
-  // The upper in memory is made with the ids of the user, whom it then belongs to: the monitor works in it. A user
-  // who is not mapped can make nothing in a file system of the namespace (EOVERFLOW).
+  // The upper in memory is made with the ids of the user, whom it then belongs to: the monitor works in it. A
+  // user who is not mapped can make nothing in a file system of the namespace (EOVERFLOW).
   void Served() {
     const bool memory = root_.memory.has_value();
     if (memory && has_user_) Memory();

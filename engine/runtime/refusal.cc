@@ -159,7 +159,8 @@ std::string ExplainOverlayRefusal(int os_errno, const std::string& path) {
 }
 
 std::string ExplainUpperOfNobody() {
-  return "--storage-opt upper=memory: the container's user namespace does not map the user (--userns), who would "
+  return "--storage-opt upper=memory: the container's user namespace does not map the user (--userns), who "
+         "would "
          "write there, and the kernel's overlayfs is not to be had here; use another upper";
 }
 

@@ -235,6 +235,7 @@ class AutoIdsInStore : public StoreFixture {
     record.userns = mode;
     record.create_command = std::move(command);
     RuntimeSpec spec;
+    spec.process.args = {"true"};
     spec.uid_mappings = spec.gid_mappings = std::move(map);
     return Must(containers_.Create(record, spec));
   }
