@@ -18,17 +18,21 @@ namespace {
 
 struct Gift {
   std::string path;
-  bool whole = false;  // the owner, too, and the mode stays
-  mode_t mode = 0;
+  bool whole = false;  // the owner, too
+  mode_t mode = 0;     // 0: as it is
 };
 
 std::vector<Gift> Gifts(const RuntimeSpec& spec, const std::string& directory, bool fresh_upper) {
   std::vector<Gift> gifts = {{directory, false, 0710}};
   for (const char* name : {"hosts", "hostname", "resolv.conf", "passwd", "group"})
     gifts.push_back({directory + "/" + name, false, 0664});
-  auto whole = [&](const std::string& name) { gifts.push_back({directory + "/" + name, true, 0}); };
-  if (fresh_upper)
-    for (const char* name : {"upper", "work"}) whole(name);
+  auto whole = [&](const std::string& name, mode_t mode = 0) {
+    gifts.push_back({directory + "/" + name, true, mode});
+  };
+  if (fresh_upper) {
+    whole("upper");
+    whole("work", 0711);  // whether overlayfs has been there is for the user to see: RootSource::fresh_upper
+  }
   const auto overlays =
       static_cast<size_t>(std::ranges::count(spec.mounts, std::string_view(kOverlayType), &SpecMount::type));
   if (overlays > 0) gifts.push_back({directory + "/overlay", false, 0710});
@@ -45,7 +49,7 @@ Result<> Give(const Gift& gift, uid_t uid, gid_t gid) {
   if (fchownat(AT_FDCWD, gift.path.c_str(), gift.whole ? uid : static_cast<uid_t>(-1), gid,
                AT_SYMLINK_NOFOLLOW) < 0)
     return errno == ENOENT ? Result<>() : FailErrno("give the container " + gift.path);
-  if (!gift.whole && chmod(gift.path.c_str(), gift.mode) < 0)
+  if (gift.mode != 0 && chmod(gift.path.c_str(), gift.mode) < 0)
     return FailErrno("give the container " + gift.path);
   return {};
 }

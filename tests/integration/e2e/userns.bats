@@ -74,7 +74,7 @@ subordinate() { awk -F: -v name="$(id -un)" -v uid="$(id -u)" '$1 == name || $1 
   up one --userns=auto
   local before
   before=$(range one)
-  wolffia exec one sh -c 'touch /kept && chown 7:8 /kept'
+  wolffia exec one sh -c 'touch /kept && chown 7:8 /kept && chmod 0750 /'
   up two --userns=auto
   wolffia stop -t 0 one
   wolffia start one
@@ -84,8 +84,8 @@ subordinate() { awk -F: -v name="$(id -un)" -v uid="$(id -u)" '$1 == name || $1 
   eventually sh -c '[ "$(wolffia ps -a --format "{{.State}}" --filter name=one)" = exited ]'
   wolffia start one
   [ "$(awk '{print $2, $3}' "/proc/$(pid_of one)/uid_map")" = "$before" ]
-  run -0 wolffia exec one stat -c %u:%g /kept
-  assert_output_is 7:8
+  run -0 wolffia exec one stat -c %u:%g:%a /kept /
+  assert_output_is $'7:8:644\n0:0:750'
   distinct one two
   wolffia rm -f -t 0 one
   wolffia create --name three --userns=auto --network none busybox true
