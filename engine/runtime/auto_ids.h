@@ -1,8 +1,8 @@
 // AutoIds: --userns=auto, which gives a container ids of the host that no other container has. The user
-// itself is not mapped: the container's root is a subordinate id. Pure but for IdsInUse.
+// itself is not mapped: the container's root is a subordinate id. Pure but for ReadIdsInUse.
 //
 // Nothing is reserved anywhere: what is in use is what the specs of the containers that exist map. Whoever
-// makes a container holds AutoIdsLock from the look at them until its directory has its name; a maker that is
+// makes a container holds LockAutoIds from the look at them until its directory has its name; a maker that is
 // killed leaves nothing.
 #pragma once
 

@@ -18,39 +18,44 @@ namespace {
 
 struct Gift {
   std::string path;
-  bool whole = false;  // the owner, too
-  mode_t mode = 0;     // 0: as it is
+  bool owner = false, group = false;  // which of them becomes the root's
+  mode_t mode = 0;                    // 0: as it is
 };
 
+// The group of a file stays the user's, who writes it too (ChangeNetwork); the root's group is that of any
+// user of the container who has no other, and is given nothing to write.
 std::vector<Gift> Gifts(const RuntimeSpec& spec, const std::string& directory, bool fresh_upper) {
-  std::vector<Gift> gifts = {{directory, false, 0710}};
-  for (const char* name : {"hosts", "hostname", "resolv.conf", "passwd", "group"})
-    gifts.push_back({directory + "/" + name, false, 0664});
-  auto whole = [&](const std::string& name, mode_t mode = 0) {
-    gifts.push_back({directory + "/" + name, true, mode});
+  std::vector<Gift> gifts;
+  auto give = [&](const std::string& name, bool owner, bool group, mode_t mode = 0) {
+    gifts.push_back({directory + "/" + name, owner, group, mode});
   };
+  give(".", false, true, 0710);
+  for (const char* name : {"hosts", "resolv.conf"}) give(name, true, false, 0664);
+  for (const char* name : {"hostname", "passwd", "group"}) give(name, true, false);
   if (fresh_upper) {
-    whole("upper");
-    whole("work", 0711);  // whether overlayfs has been there is for the user to see: RootSource::fresh_upper
+    give("upper", true, true);
+    give("work", true, true,
+         0711);  // the user sees whether overlayfs has been there: RootSource::fresh_upper
   }
   const auto overlays =
       static_cast<size_t>(std::ranges::count(spec.mounts, std::string_view(kOverlayType), &SpecMount::type));
-  if (overlays > 0) gifts.push_back({directory + "/overlay", false, 0710});
+  if (overlays > 0) give("overlay", false, true, 0710);
   for (size_t n = 0; n < overlays; n++) {
-    gifts.push_back({directory + "/overlay/" + std::to_string(n), false, 0710});
-    whole(OverlayUpper(n));
-    whole(OverlayWork(n));
+    give("overlay/" + std::to_string(n), false, true, 0710);
+    give(OverlayUpper(n), true, true);
+    give(OverlayWork(n), true, true);
   }
   return gifts;
 }
 
+// Nothing in the way is anybody else's: a container cannot change names in its directory.
 Result<> Give(const Gift& gift, uid_t uid, gid_t gid) {
-  // Nothing in the way is anybody else's: a container cannot change names in its directory.
-  if (fchownat(AT_FDCWD, gift.path.c_str(), gift.whole ? uid : static_cast<uid_t>(-1), gid,
-               AT_SYMLINK_NOFOLLOW) < 0)
+  constexpr uid_t kAsItIs = static_cast<uid_t>(-1);
+  const char* path = gift.path.c_str();
+  if (fchownat(AT_FDCWD, path, gift.owner ? uid : kAsItIs, gift.group ? gid : kAsItIs, AT_SYMLINK_NOFOLLOW) <
+      0)
     return errno == ENOENT ? Result<>() : FailErrno("give the container " + gift.path);
-  if (gift.mode != 0 && chmod(gift.path.c_str(), gift.mode) < 0)
-    return FailErrno("give the container " + gift.path);
+  if (gift.mode != 0 && chmod(path, gift.mode) < 0) return FailErrno("give the container " + gift.path);
   return {};
 }
 

@@ -1,6 +1,6 @@
 // What is in a container's directory, for a container whose user namespace leaves the user out: its root, who
 // is a subordinate id then, may pass through the directory (0710, of the root's group), has the kernel's
-// upper, and may write its /etc/hosts and the like, which stay the user's.
+// upper, and owns its /etc/hosts and the like.
 #pragma once
 
 #include <string>

@@ -199,6 +199,24 @@ P
   done
 }
 
+@test "the files of the engine's making are its root's, and no other user's to write" {
+  up one --userns=auto --user 1000
+  run -0 wolffia exec --user 0 one sh -c 'stat -c %u:%a /etc/passwd /etc/hostname /etc/hosts; echo root >>/etc/hosts'
+  assert_output_is $'0:644\n0:644\n0:664'
+  run -0 wolffia exec one sh -c 'id -u; id -g; for f in passwd hostname hosts; do echo x >>/etc/$f; done 2>/dev/null; cat /etc/passwd /etc/hosts'
+  [[ "$output" == 1000$'\n'0$'\n'* ]]
+  [[ "$output" == *root ]]
+  wolffia network create net >/dev/null
+  wolffia run -d --name two --userns=auto --network net busybox sh -c 'echo ready; exec sleep 1000' >/dev/null
+  eventually logged two ready
+  wolffia network create other >/dev/null
+  wolffia network connect other two
+  run -0 wolffia exec two grep -cF "$(wolffia inspect -f '{{.NetworkSettings.Networks.other.IPAddress}}' two)" /etc/hosts
+  assert_output_is 1
+  wolffia rm -f -t 0 two >/dev/null
+  wolffia network rm net other >/dev/null
+}
+
 @test "volumes: filled from the image, given with U, changed above a directory of the host" {
   run -0 wolffia run --rm --userns=auto --network none -v fresh:/etc busybox stat -c %u:%g /etc /etc/passwd
   assert_output_is $'0:0\n0:0'
