@@ -1,7 +1,7 @@
 # The virtual machine of a bats file: a Debian 12 with systemd under qemu (emulated, about 20 times slower than the host),
 # with an ordinary user "tester" (uid 1000, subordinate ids, lingering) and the tree under test, read-only:
 #   /wolffia/build   bin/ (stripped) and share/ of WOLFFIA_BIN_DIR, first in PATH
-#   /wolffia/source  the tests and scripts
+#   /wolffia/source  the tests and scripts, and what they read of the sources
 #   /wolffia/debian  the OCI layout VM_DEBIAN, where a file asks for one
 # vm_start makes disks and boots, `vm COMMAND` runs a shell command as the user, vm_cut is a power cut, vm_boot boots the
 # same disks again, vm_end ends it all. Nothing waits without a deadline; qemu is ended by its pid.
@@ -55,6 +55,7 @@ vm_tree_disk() {
   local tree=$VM_DIR/tree program
   mkdir -p "$tree/source" "$tree/build/bin"
   cp -r "$SOURCE_DIR"/{tests,scripts} "$tree/source/"
+  (cd "$SOURCE_DIR" && cp --parents engine/runtime/control_protocol.h "$tree/source/")  # a hostile client speaks it
   for program in "$WOLFFIA_BIN_DIR"/*; do strip -o "$tree/build/bin/${program##*/}" "$program"; done
   cp -r "$WOLFFIA_BIN_DIR/../share" "$tree/build/"
   [ -z "${VM_DEBIAN:-}" ] || cp -r "$VM_DEBIAN" "$tree/debian"
