@@ -15,7 +15,7 @@ setup_file() {
   local name failed=()
   for name in ${WOLFFIA_VM_E2E:-$(cd "$SOURCE_DIR/tests/integration/e2e" && ls ./*.bats | sed 's,^./,,; s,\.bats$,,')}; do
     echo "vm: e2e: $name" >&3
-    vm "cd /wolffia/source && WOLFFIA_TEST_CACHE=~/cache WOLFFIA_BIN_DIR=/wolffia/build/bin bats --print-output-on-failure tests/integration/e2e/$name.bats" ||
+    vm "cd /wolffia/source && WOLFFIA_TEST_CACHE=~/cache WOLFFIA_BIN_DIR=/wolffia/build/bin WOLFFIA_HOSTILE_DIR=/wolffia/build/hostile bats --print-output-on-failure tests/integration/e2e/$name.bats" ||
       failed+=("$name")
   done
   [ ${#failed[@]} = 0 ] || fail "these failed: ${failed[*]}"

@@ -1,6 +1,6 @@
 # The virtual machine of a bats file: a Debian 12 with systemd under qemu (emulated, about 20 times slower than the host),
 # with an ordinary user "tester" (uid 1000, subordinate ids, lingering) and the tree under test, read-only:
-#   /wolffia/build   bin/ (stripped) and share/ of WOLFFIA_BIN_DIR, first in PATH
+#   /wolffia/build   bin/ (stripped) of WOLFFIA_BIN_DIR, first in PATH, share/, and hostile/: the hostile programs of tests
 #   /wolffia/source  the tests and scripts, and what they read of the sources
 #   /wolffia/debian  the OCI layout VM_DEBIAN, where a file asks for one
 # vm_start makes disks and boots, `vm COMMAND` runs a shell command as the user, vm_cut is a power cut, vm_boot boots the
@@ -58,6 +58,7 @@ vm_tree_disk() {
   (cd "$SOURCE_DIR" && cp --parents engine/runtime/control_protocol.h "$tree/source/")  # a hostile client speaks it
   for program in "$WOLFFIA_BIN_DIR"/*; do strip -o "$tree/build/bin/${program##*/}" "$program"; done
   cp -r "$WOLFFIA_BIN_DIR/../share" "$tree/build/"
+  [ ! -d "$WOLFFIA_BIN_DIR/../tests/hostile" ] || cp -r "$WOLFFIA_BIN_DIR/../tests/hostile" "$tree/build/"
   [ -z "${VM_DEBIAN:-}" ] || cp -r "$VM_DEBIAN" "$tree/debian"
   chmod -R u+w,a+rX "$tree"
   mke2fs -q -t ext4 -O ^has_journal -m 0 -E root_owner=0:0 -d "$tree" "$VM_DIR/tree.img" \
