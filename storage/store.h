@@ -1,7 +1,7 @@
 // Store: the durable directory tree of one user, and its short-lived twin in the runtime directory.
 // Crash-only:
 //
-//   format                      version of this layout
+//   format, ids.lock            version of this layout; held by who chooses ids for a container (auto_ids.h)
 //   blobs/sha256/<hex>          manifests, configs, and layers as uncompressed tars
 //   index/<hex>.layer.idx       derived: a layer's index, by diff-id
 //   index/<hex>.idx             derived: a chain's index, by chain-id (the diff-id of a chain of one layer)

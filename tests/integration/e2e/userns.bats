@@ -125,7 +125,7 @@ subordinate() { awk -F: -v name="$(id -un)" -v uid="$(id -u)" '$1 == name || $1 
   wolffia rm all
 }
 
-@test "a maker that is killed while it has the lock leaves nothing" {
+@test "who has the lock is killed, and a maker that waits for it: nothing is left" {
   mkfifo "$WORLD/held"
   python3 - "$STORE/ids.lock" "$WORLD/held" <<'P' 3>&- &
 import fcntl, os, struct, sys
