@@ -3,6 +3,7 @@
 fields out of range, descriptors that are no pipes or the wrong way round, floods and connections that only wait. Nothing
 of it is a valid request to end or stop the container. Prints how much was said; the caller looks what has become of the monitor."""
 import array
+import errno
 import os
 import random
 import re
@@ -35,6 +36,10 @@ def send(s, data, fds=()):
         s.sendmsg([data], control)
     except (BrokenPipeError, ConnectionResetError):
         return False
+    except OSError as error:
+        if error.errno != errno.ETOOMANYREFS:
+            raise
+        return False  # a slow monitor has not read as many descriptors as a user may have under way (RLIMIT_NOFILE)
     return True
 
 
