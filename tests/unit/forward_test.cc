@@ -88,6 +88,13 @@ std::string Text(const ForwardAddress& address) {
   return text;
 }
 
+int ready = -1;  // in the container
+
+// Its port answers now, or never will.
+void SayReady() {
+  if (write(ready, "r", 1) != 1) _exit(1);
+}
+
 Fd Serve(int type, const std::string& ip) {
   const ForwardAddress address = Address(ip, kPort);
   Fd fd(socket(address.any.sa_family, type | SOCK_CLOEXEC, 0));
@@ -95,6 +102,7 @@ Fd Serve(int type, const std::string& ip) {
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   if (bind(fd.get(), &address.any, address.size()) < 0) Must(FailErrno("bind"));
   if (type == SOCK_STREAM && listen(fd.get(), 4096) < 0) Must(FailErrno("listen"));
+  SayReady();
   return fd;
 }
 
@@ -152,21 +160,21 @@ class Forwarding : public testing::Test {
     }
   }
 
-  // The container, with `serve` running in it, and its port published.
+  // The container, with `serve` running in it (which says when it is ready), and its port published.
   void Begin(const std::function<void()>& serve, const char* publish = "8080:80") {
-    Pipe ready = *MakePipe();
+    Pipe pipe = *MakePipe();
     container_ = fork();
     if (container_ == 0) {
       setpgid(0, 0);
       if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) _exit(1);
       EnterNamespaces({kInside, "fd00::100"}, {"10.0.2.2", "fd00::2"});
-      if (write(ready.write.get(), "r", 1) != 1) _exit(1);
+      ready = pipe.write.get();
       serve();
       _exit(0);
     }
-    ready.write.Reset();
+    pipe.write.Reset();
     char byte;
-    ASSERT_EQ(read(ready.read.get(), &byte, 1), 1);
+    ASSERT_EQ(read(pipe.read.get(), &byte, 1), 1);
     const std::string proc = "/proc/" + std::to_string(container_) + "/ns/";
     user_ = *Open(proc + "user", O_RDONLY);
     net_ = *Open(proc + "net", O_RDONLY);
@@ -265,7 +273,10 @@ TEST_F(Forwarding, CarriesBytesAndHalfACloseBothWays) {
 }
 
 TEST_F(Forwarding, RefusesWhatTheContainerRefuses) {
-  ASSERT_NO_FATAL_FAILURE(Begin([] { pause(); }));
+  ASSERT_NO_FATAL_FAILURE(Begin([] {
+    SayReady();
+    pause();
+  }));
   Fd fd = Connect("203.0.113.8", "203.0.113.9");
   char byte;
   EXPECT_EQ(read(fd.get(), &byte, 1), -1);
@@ -353,14 +364,14 @@ std::string Ask(const Fd& fd, const ForwardAddress& destination, const std::stri
 TEST_F(Forwarding, CarriesDatagrams) {
   ASSERT_NO_FATAL_FAILURE(Begin(
       [] {
-        if (fork() == 0) EchoDatagrams(Serve(SOCK_DGRAM, "0.0.0.0"));
-        // Of IPv6 alone, beside it.
+        // Of IPv6 alone, and one of IPv4 beside it.
         Fd six(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
         const int one = 1;
         setsockopt(six.get(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
         const ForwardAddress any = Address("::", kPort);
         if (bind(six.get(), &any.any, any.size()) < 0) Must(FailErrno("bind"));
-        EchoDatagrams(six);
+        Fd four = Serve(SOCK_DGRAM, "0.0.0.0");
+        EchoDatagrams(fork() == 0 ? four : six);
       },
       "8080:80/udp"));
   struct Case {
