@@ -74,7 +74,7 @@ bool ClientFollower::PinTo(int processor) {
 
 bool ClientFollower::Place(uint32_t pid) {
   if (!PinTo(ProcessorOf(pid))) return false;
-  requests_ = changes_ = moves_ = 0;
+  for (std::atomic<int>* count : {&requests_, &changes_, &moves_}) *count = 0;
   client_ = pid;
   return true;
 }
@@ -89,7 +89,8 @@ bool ClientFollower::Keep(uint32_t pid) {
   client_ = pid;
   if (++requests_ < kWindow) return true;
   const int changes = changes_;
-  requests_ = changes_ = 0;
+  requests_ = 0;
+  changes_ = 0;
   if (changes > kMostChanges) return false;
   // A client on this processor takes it over with each answer.
   rusage usage{};

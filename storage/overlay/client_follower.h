@@ -53,11 +53,12 @@ class ClientFollower {
   std::atomic<int> processor_ = -1;
 
   // Of the window of requests that is being looked at; of the follower's thread.
-  int requests_ = 0;
-  int changes_ = 0;  // of the process that asks
-  uint32_t client_ = 0;
-  int moves_ = 0;  // lately; over all windows
-  long preempted_ = 0;  // of the thread, since it began
+  // Atomic, for a follower that has lost its turn may end its last request while the next one is placed.
+  std::atomic<int> requests_ = 0;
+  std::atomic<int> changes_ = 0;  // of the process that asks
+  std::atomic<uint32_t> client_ = 0;
+  std::atomic<int> moves_ = 0;  // lately; over all windows
+  std::atomic<long> preempted_ = 0;  // of the thread, since it began
 };
 
 }  // namespace wolffia

@@ -1,4 +1,4 @@
-wolffia_test(overlay_mount_test LABEL integration LINK wolffia_lower_server SOURCES integration/overlay_mount_test.cc)
+wolffia_test(overlay_mount_test LABEL integration TIMEOUT 300 LINK wolffia_lower_server SOURCES integration/overlay_mount_test.cc)
 
 # Not a test: run by hand, see its head.
 add_executable(overlay_bench EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/tests/bench/overlay_bench.cc)
