@@ -174,7 +174,7 @@ bool RequestReader::IsQuick(uint32_t opcode) const {
 // Whether the thread that serves this request can keep the turn.
 bool RequestReader::Observe(const fuse_in_header& request, Role role, Clock::time_point now) {
   if (IsForget(request.opcode)) return true;
-  const bool soon = request.pid == client_ && now - answered_ < kSoon;
+  const bool soon = request.pid == client_ && now - answered_.load() < kSoon;
   client_ = request.pid;
   alone_ = soon ? alone_ + 1 : 0;
   return IsQuick(request.opcode) && (role == Role::kFollower || successive_ < kSuccessive);
@@ -184,7 +184,8 @@ RequestReader::Service RequestReader::Begin(uint64_t ticket, Role role, const fu
   Service service{ticket, role, request.opcode, request.pid, Clock::now()};
   requests_.fetch_add(1, std::memory_order_relaxed);
   if (!Observe(request, role, service.begun)) {
-    successive_ = alone_ = 0;
+    successive_ = 0;
+    alone_ = 0;
     Pass(ticket);
     return service;
   }

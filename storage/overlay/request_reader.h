@@ -103,11 +103,11 @@ class RequestReader {
   std::atomic<uint64_t> requests_ = 0;
   std::array<std::atomic<uint8_t>, kFuseOpcodes> slow_{};  // by opcode: so many more are taken for slow
 
-  // Of the thread with the turn.
-  int successive_ = 0;   // requests that came without a pause
-  uint32_t client_ = 0;  // who asked last
-  int alone_ = 0;        // so many small requests came from it alone, each soon after the answer before
-  Clock::time_point answered_{};
+  // Of the thread with the turn; one that has just lost it may still count.
+  std::atomic<int> successive_ = 0;   // requests that came without a pause
+  std::atomic<uint32_t> client_ = 0;  // who asked last
+  std::atomic<int> alone_ = 0;        // so many small requests came from it alone, each soon after the answer before
+  std::atomic<Clock::time_point> answered_{};
 };
 
 }  // namespace wolffia
