@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/sched.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -229,7 +230,7 @@ Result<std::unique_ptr<RunningContainer>> RunningContainer::Prepare(const Contex
   running->proc_ = TRY(launcher.AwaitReady());
   if (running->proc_) running->server_.FollowClients(TRY(running->proc_.Duplicate()));
   if (running->network_) TRY(FinishNetwork(store, container.record.id, *running->network_));
-  running->mount_namespace_ = launcher.mount_namespace();
+  if ((plan.clone_flags & CLONE_NEWPID) == 0) running->mount_namespace_ = launcher.TakeMountNamespace();
   return running;
 }
 

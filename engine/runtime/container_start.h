@@ -48,7 +48,10 @@ class RunningContainer {
   ContainerNetwork* network() { return network_.get(); }  // nullptr: it has none of its own
   // What is left of the container, which may be of all its ids. Threads do not matter.
   Result<> RemoveTree(const Context& context, const std::string& path) const;
-  const MountNamespace& mount_namespace() const { return mount_namespace_; }
+  // Its mount namespace, where it has no pid namespace of its own, else -1: held, so that its number is nobody
+  // else's, until the container has ended and its processes are killed.
+  int mount_namespace() const { return mount_namespace_.get(); }
+  void ReleaseMountNamespace() { mount_namespace_.Reset(); }
   int proc() const { return proc_.get(); }  // of the container, O_PATH; -1 if it has none
   ContainerStreams& streams() { return streams_; }
 
@@ -60,10 +63,9 @@ class RunningContainer {
   RootServer server_;  // destroyed after the child, which may wait for an answer of it
   std::unique_ptr<Pending> pending_;
   Child child_;
-  Fd user_namespace_, proc_;
+  Fd user_namespace_, mount_namespace_, proc_;
   IdMaps maps_;
   std::unique_ptr<ContainerNetwork> network_;  // uses user_namespace_
-  MountNamespace mount_namespace_;
   ContainerStreams streams_;
   struct Recording {
     std::string file;

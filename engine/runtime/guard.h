@@ -8,13 +8,13 @@
 #pragma once
 
 #include "engine/base/process.h"
-#include "engine/runtime/stragglers.h"
 
 namespace wolffia {
 
 // Forks the guard. It holds the container's lock until the container is dead, and nothing else of ours. Where
-// the container has no pid namespace of its own, `stragglers` is what its other processes are found by.
+// the container has no pid namespace of its own, its mount namespace (lent) is what its other processes are
+// found by; else -1.
 // Destroy it after the container has ended and before the lock is given up.
-Result<Child> StartGuard(int container_pidfd, int lock, const MountNamespace& stragglers = {});
+Result<Child> StartGuard(int container_pidfd, int lock, int mount_namespace = -1);
 
 }  // namespace wolffia

@@ -72,18 +72,18 @@ Result<Launcher> Launcher::Begin(const LaunchPlan& plan, const HostFacts& host) 
   auto net_namespace = Open("/proc/" + std::to_string(pid) + "/ns/net", O_RDONLY);
   if (!net_namespace && launcher.IsEnding(net_namespace.error())) return launcher.ExplainEnd();
   launcher.net_namespace_ = TRY(std::move(net_namespace));
-  launcher.mount_namespace_ = MountNamespaceOf(pid);
+  if (auto mounts = Open("/proc/" + std::to_string(pid) + "/ns/mnt", O_RDONLY))
+    launcher.mount_namespace_ = std::move(*mounts);
   return launcher;
 }
 
 Result<> Launcher::ReceiveNamespaces() {
   Packet packet = TRY(Receive(ChildMessage::kNamespaces));
-  struct stat mounts;
-  if (packet.fds.size() != 3 || fstat(packet.fds[2].get(), &mounts) < 0)
+  if (packet.fds.size() != 3)
     return Fail(Code::kIo, "the container's first process did not send its namespaces");
   user_namespace_ = std::move(packet.fds[0]);
   net_namespace_ = std::move(packet.fds[1]);
-  mount_namespace_ = {mounts.st_dev, mounts.st_ino};
+  mount_namespace_ = std::move(packet.fds[2]);
   return {};
 }
 

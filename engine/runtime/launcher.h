@@ -10,7 +10,6 @@
 #include "engine/base/socket.h"
 #include "engine/runtime/id_map_writer.h"
 #include "engine/runtime/launch_child.h"
-#include "engine/runtime/stragglers.h"
 
 namespace wolffia {
 
@@ -41,7 +40,7 @@ class Launcher {
   Fd TakeNotifier() { return std::move(notifier_); }  // after Go or AwaitExecuted, of a plan with a notifier
   Fd TakeUserNamespace() { return std::move(user_namespace_); }
   Fd TakeNetNamespace() { return std::move(net_namespace_); }
-  const MountNamespace& mount_namespace() const { return mount_namespace_; }
+  Fd TakeMountNamespace() { return std::move(mount_namespace_); }  // -1 where the child was seen ending
 
  private:
   Launcher() = default;
@@ -55,8 +54,7 @@ class Launcher {
   Child child_;
   Fd socket_, notifier_;
   std::function<Result<>(Fd)> take_notifier_;
-  Fd user_namespace_, net_namespace_;
-  MountNamespace mount_namespace_;
+  Fd user_namespace_, net_namespace_, mount_namespace_;
   IdMapWriter maps_;
 };
 

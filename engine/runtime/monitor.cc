@@ -15,6 +15,7 @@
 #include "engine/runtime/monitor_state.h"
 #include "engine/runtime/process_identity.h"
 #include "engine/runtime/stop_signal.h"
+#include "engine/runtime/stragglers.h"
 
 namespace wolffia {
 namespace {
@@ -172,8 +173,7 @@ Result<> Monitor::Start() {
 // somebody kills is replaced.
 void Monitor::BeginGuard() {
   const Child& init = running_->child();
-  auto guard = StartGuard(init.pidfd(), options_.lock.get(),
-                          own_pids_ ? MountNamespace{} : running_->mount_namespace());
+  auto guard = StartGuard(init.pidfd(), options_.lock.get(), running_->mount_namespace());
   if (!guard) return;
   guard_ = std::move(*guard);
   (void)loop_->Watch(guard_.pidfd(), EPOLLIN, [this](uint32_t) {
@@ -210,6 +210,7 @@ void Monitor::Ended() {
   ended_ = true;
   ForgetMemory();
   if (!own_pids_ && !(cgroup_ && cgroup_->Kill())) KillStragglers(running_->mount_namespace());
+  running_->ReleaseMountNamespace();
   if (mode_ == StartMode::kRun) Tell("died", {}, exit_code_);
   if (!pump_) return Over();
   input_->CloseTarget();

@@ -8,33 +8,28 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <string>
 
 namespace wolffia {
 namespace {
 
 constexpr int kMaxPasses = 100, kPauseMs = 2;  // a process may be making others while we look
 
-MountNamespace At(int dirfd, const char* path) {
+bool IsAt(int dirfd, const char* path, const struct stat& of) {
   struct stat st;
-  return fstatat(dirfd, path, &st, 0) == 0 ? MountNamespace{st.st_dev, st.st_ino} : MountNamespace{};
-}
-
-bool Same(const MountNamespace& a, const MountNamespace& b) {
-  return a.inode == b.inode && a.device == b.device;
+  return fstatat(dirfd, path, &st, 0) == 0 && st.st_ino == of.st_ino && st.st_dev == of.st_dev;
 }
 
 // A directory of procfs stands for its process, whatever becomes of the number: looked at and killed by it.
-bool KillIfIn(const MountNamespace& of, int proc, const char* pid) {
+bool KillIfIn(const struct stat& of, int proc, const char* pid) {
   const int process = openat(proc, pid, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (process < 0) return false;
-  const bool is = Same(At(process, "ns/mnt"), of);
+  const bool is = IsAt(process, "ns/mnt", of);
   if (is) syscall(SYS_pidfd_send_signal, process, SIGKILL, nullptr, 0);
   close(process);
   return is;
 }
 
-bool KillPass(const MountNamespace& of) {
+bool KillPass(const struct stat& of) {
   const int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (proc < 0) return false;
   bool any = false;
@@ -52,12 +47,9 @@ bool KillPass(const MountNamespace& of) {
 
 }  // namespace
 
-MountNamespace MountNamespaceOf(pid_t pid) {
-  return At(AT_FDCWD, ("/proc/" + std::to_string(pid) + "/ns/mnt").c_str());
-}
-
-void KillStragglers(const MountNamespace& of) {
-  if (of.inode == 0 || Same(of, At(AT_FDCWD, "/proc/self/ns/mnt"))) return;
+void KillStragglers(int mount_namespace) {
+  struct stat of;
+  if (fstat(mount_namespace, &of) < 0 || IsAt(AT_FDCWD, "/proc/self/ns/mnt", of)) return;
   for (int pass = 0; pass < kMaxPasses && KillPass(of); pass++) poll(nullptr, 0, kPauseMs);
 }
 

@@ -4,18 +4,11 @@
 // has of its own.
 #pragma once
 
-#include <sys/types.h>
-
 namespace wolffia {
 
-struct MountNamespace {
-  dev_t device = 0;
-  ino_t inode = 0;  // 0: not known
-};
-
-MountNamespace MountNamespaceOf(pid_t pid);
-
-// Kills whatever runs in it. Not ourselves, whatever is given. System calls only: the guard does it too.
-void KillStragglers(const MountNamespace& of);
+// Kills whatever runs in the mount namespace that the descriptor stands for; nothing if it is -1, or our own.
+// A descriptor and not a number: the kernel gives the number of a namespace that is gone to the next one that
+// anybody makes. System calls only: the guard does it too.
+void KillStragglers(int mount_namespace);
 
 }  // namespace wolffia

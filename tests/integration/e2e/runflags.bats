@@ -88,6 +88,29 @@ gone() { ! runs "$1"; }
 guard_of() { ps -o pid=,comm= --ppid "$1" | awk '$2 == "wolffia-guard" { print $1 }'; }
 another_guard() { local now; now=$(guard_of "$1"); [ -n "$now" ] && [ "$now" != "$2" ]; }
 
+# The kernel gives the lowest free number: whoever started at the wrong moment was taken for a straggler, and killed.
+@test "while a container among the host's processes is being killed, nobody gets its mount namespace's number" {
+  local monitor init guard mounts others i
+  mkdir -p "$BATS_TEST_TMPDIR/rootfs/bin"  # served by nobody whom we stop
+  cp /bin/busybox "$BATS_TEST_TMPDIR/rootfs/bin"
+  wolffia run -d --name a --network none --pid host --rootfs "$BATS_TEST_TMPDIR/rootfs" /bin/busybox sleep 4034
+  read -r monitor init <<<"$(wolffia inspect -f '{{.State.ConmonPid}} {{.State.Pid}}' a)"
+  guard=$(guard_of "$monitor")
+  mounts=$(readlink "/proc/$init/ns/mnt")
+  kill -STOP "$monitor" "$guard"
+  kill -9 "$init"
+  eventually gone "/bin/busybox sleep 4034"
+  others="$BATS_TEST_TMPDIR/others"
+  for i in $(seq 20); do unshare -Urm sh -c 'readlink /proc/self/ns/mnt; exec sleep 10' >>"$others" 3>&- & done
+  all_there() { [ "$(wc -l <"$others")" = 20 ]; }
+  eventually all_there
+  kill -CONT "$monitor" "$guard"
+  kill $(jobs -p)
+  run -1 grep -Fx "$mounts" "$others"
+  run -0 wolffia wait a
+  wolffia rm a
+}
+
 @test "a guard that is killed is replaced, and leaves no zombie" {
   local monitor guard
   wolffia run -d --name a busybox sleep 4033
