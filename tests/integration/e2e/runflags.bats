@@ -118,7 +118,7 @@ another_guard() { local now; now=$(guard_of "$1"); [ -n "$now" ] && [ "$now" != 
   guard=$(guard_of "$monitor")
   kill -9 "$guard"
   eventually another_guard "$monitor" "$guard"
-  ! ps -o stat= --ppid "$monitor" | grep Z
+  [[ $(ps -o stat= --ppid "$monitor") != *Z* ]]
   kill -9 "$monitor"
   eventually gone "sleep 4033"
   wolffia rm a
