@@ -48,8 +48,8 @@ class RunningContainer {
   ContainerNetwork* network() { return network_.get(); }  // nullptr: it has none of its own
   // What is left of the container, which may be of all its ids. Threads do not matter.
   Result<> RemoveTree(const Context& context, const std::string& path) const;
-  // Its mount namespace, where it has no pid namespace of its own, else -1: held, so that its number is nobody
-  // else's, until the container has ended and its processes are killed.
+  // Its mount namespace, where it has no pid namespace of its own, else -1: held, so that its number is
+  // nobody else's, until the container has ended and its processes are killed.
   int mount_namespace() const { return mount_namespace_.get(); }
   void ReleaseMountNamespace() { mount_namespace_.Reset(); }
   int proc() const { return proc_.get(); }  // of the container, O_PATH; -1 if it has none

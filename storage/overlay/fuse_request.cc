@@ -121,7 +121,15 @@ bool NeedsReply(const FuseRequest& request) {
   return request.header->opcode != FUSE_FORGET && request.header->opcode != FUSE_BATCH_FORGET;
 }
 
+thread_local SecondTry second_try;
+
+bool SecondTry::Hold(int error, bool cut) {
+  wanted = possible && (cut || error == ENOSPC || error == EDQUOT);
+  return wanted;
+}
+
 bool Reply(const FuseRequest& request, int error, const void* data, size_t size) {
+  if (second_try.Hold(error)) return true;
   if (error != 0) size = 0;
   fuse_out_header out{};
   out.len = static_cast<uint32_t>(sizeof out + size);

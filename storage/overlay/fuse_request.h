@@ -48,4 +48,14 @@ bool NeedsReply(const FuseRequest& request);
 // interrupted).
 bool Reply(const FuseRequest& request, int error, const void* data = nullptr, size_t size = 0);
 
+// Of this thread: whether its request may be served once more, and is to be, because it found no room where
+// there may be some in a moment (RequestReader::AwaitForgets).
+struct SecondTry {
+  bool possible = false, wanted = false;
+  // Before an answer is given to the kernel: true if it is held back. `cut`: something was done, but for lack
+  // of room not all.
+  bool Hold(int error, bool cut = false);
+};
+extern thread_local SecondTry second_try;
+
 }  // namespace wolffia

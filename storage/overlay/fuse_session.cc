@@ -72,8 +72,19 @@ void DropLog(fuse_log_level, const char*, va_list) {}
 // What is to be added to the reply that this thread writes next, if that is one to INIT.
 thread_local uint32_t added_init_flags = 0;
 
+// The size of the FUSE_WRITE that this thread serves, 0 if it is another request.
+thread_local uint32_t write_size = 0;
+
+bool HoldBack(const iovec* parts, int count) {
+  const int error = -static_cast<const fuse_out_header*>(parts[0].iov_base)->error;
+  const bool written = write_size != 0 && count >= 2 && parts[1].iov_len >= sizeof(fuse_write_out);
+  return second_try.Hold(error,
+                         written && static_cast<const fuse_write_out*>(parts[1].iov_base)->size < write_size);
+}
+
 // libfuse's way to the kernel. An INIT reply gets our flags on its way.
 ssize_t WriteReply(int fd, iovec* parts, int count, void*) {
+  if (HoldBack(parts, count)) return 0;
   if (added_init_flags != 0 && count >= 2 && parts[1].iov_len >= offsetof(fuse_init_out, max_background))
     static_cast<fuse_init_out*>(parts[1].iov_base)->flags |= added_init_flags;
   ssize_t written = writev(fd, parts, count);
@@ -187,7 +198,13 @@ void FuseSession::State::Serve(const std::shared_ptr<State>& self, RequestReader
       bool brief = opcode == FUSE_INIT || opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET;
       if (!brief && reader->Alone()) AddThread(self, RequestReader::Role::kAny);
       RequestReader::Service service = reader->Begin(turn, role, header);
+      second_try = {.possible = true, .wanted = false};
       Process(buffer, static_cast<size_t>(size));
+      if (std::exchange(second_try, {}).wanted) {
+        reader->AwaitForgets(turn);
+        Process(buffer, static_cast<size_t>(size));
+      }
+      buffer.Used(static_cast<size_t>(size));
       reader->End(service);
       if (reader->WantsFollower()) AddThread(self, RequestReader::Role::kFollower);
     }
@@ -204,6 +221,7 @@ void FuseSession::State::Process(RequestBuffer& buffer, size_t size) {
   if (int error = CheckRequest(request); error != 0) {
     if (NeedsReply(request)) Reply(request, error);
   } else if (options.intercept == nullptr || !options.intercept(userdata.get(), request)) {
+    write_size = request.header->opcode == FUSE_WRITE ? request.As<fuse_write_in>().size : 0;
     if (request.header->opcode == FUSE_INIT) Handshake(request);
     fuse_buf whole{};
     whole.mem = buffer.bytes();
@@ -211,7 +229,6 @@ void FuseSession::State::Process(RequestBuffer& buffer, size_t size) {
     fuse_session_process_buf(session, &whole);
     added_init_flags = 0;
   }
-  buffer.Used(size);
 }
 
 void FuseSession::State::Handshake(const FuseRequest& request) {

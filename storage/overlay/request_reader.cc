@@ -6,13 +6,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <thread>
 
 namespace wolffia {
 namespace {
 
 constexpr auto kPatience = std::chrono::milliseconds(20);
-// So many times as much with one that forgets: what is read after it may need the room that it gives back.
-constexpr int kForgetPatience = 50;
+constexpr auto kForgetPatience = std::chrono::milliseconds(1000);
+constexpr auto kForgetPause = std::chrono::microseconds(100);
 // A request that took longer than this is slow, as are the next ones of its kind.
 constexpr auto kSlow = std::chrono::microseconds(200);
 constexpr uint8_t kSlowRequests = 32;
@@ -61,7 +62,6 @@ uint64_t RequestReader::Take(Role role) {
 
 bool RequestReader::AwaitAny(std::unique_lock<std::mutex>& lock) {
   waiting_.fetch_add(1);
-  int forgets = 0;
   while ((taken_ || state_ == Follower::kLeading) && !Over()) {
     if (!active_) {
       turn_.wait(lock);
@@ -69,11 +69,7 @@ bool RequestReader::AwaitAny(std::unique_lock<std::mutex>& lock) {
     }
     const uint64_t before = requests_;
     auto patience = state_ == Follower::kLeading ? kFollowerPatience : kPatience;
-    if (turn_.wait_for(lock, patience) == std::cv_status::no_timeout || requests_ != before) {
-      forgets = 0;
-      continue;
-    }
-    if (serving_ && forgetting_ && ++forgets < kForgetPatience) continue;
+    if (turn_.wait_for(lock, patience) == std::cv_status::no_timeout || requests_ != before) continue;
     if (state_ == Follower::kLeading) {
       // It has nothing to do, or its client goes on with work of its own; or else it does not get to run.
       pollfd waiting{.fd = fd_, .events = POLLIN, .revents = 0};
@@ -134,8 +130,16 @@ void RequestReader::Wake() {
   follow_.notify_all();
 }
 
+// Whatever it is, it counts as a FORGET until Begin has seen it.
+ssize_t RequestReader::ReadDevice(void* buffer, size_t size) {
+  forgetting_.fetch_add(1);
+  const ssize_t n = read(fd_, buffer, size);
+  if (n < 0) forgetting_.fetch_sub(1);
+  return n;
+}
+
 ssize_t RequestReader::Read(uint64_t ticket, Role role, void* buffer, size_t size) {
-  ssize_t n = read(fd_, buffer, size);
+  ssize_t n = ReadDevice(buffer, size);
   if (n >= 0) {
     ++successive_;
     return n;
@@ -152,7 +156,7 @@ ssize_t RequestReader::Read(uint64_t ticket, Role role, void* buffer, size_t siz
       if (idle) Pass(ticket);
       if (!Has(ticket)) return -EAGAIN;
     }
-    n = read(fd_, buffer, size);
+    n = ReadDevice(buffer, size);
     if (n >= 0) return n;
   }
   return -ECANCELED;
@@ -183,19 +187,36 @@ bool RequestReader::Observe(const fuse_in_header& request, Role role, Clock::tim
 RequestReader::Service RequestReader::Begin(uint64_t ticket, Role role, const fuse_in_header& request) {
   Service service{ticket, role, request.opcode, request.pid, Clock::now()};
   requests_.fetch_add(1, std::memory_order_relaxed);
+  if (!IsForget(request.opcode)) forgetting_.fetch_sub(1);
   if (!Observe(request, role, service.begun)) {
     successive_ = 0;
     alone_ = 0;
     Pass(ticket);
     return service;
   }
-  forgetting_ = IsForget(request.opcode);
   serving_ = true;
   if (!active_.exchange(true)) Wake();
   return service;
 }
 
+void RequestReader::AwaitForgets(uint64_t ticket) {
+  Pass(ticket);
+  for (const auto begun = Clock::now(); Clock::now() - begun < (HasReader() ? kForgetPatience : kPatience);) {
+    // In this order: what was there before is either served, or counted.
+    pollfd device{.fd = fd_, .events = POLLIN, .revents = 0};
+    if (Over() || (poll(&device, 1, 0) == 0 && forgetting_ == 0)) return;
+    std::this_thread::sleep_for(kForgetPause);
+  }
+}
+
+// All threads may be waiting for each other to read.
+bool RequestReader::HasReader() {
+  std::lock_guard lock(mutex_);
+  return taken_ || state_ == Follower::kLeading || waiting_ > 0;
+}
+
 void RequestReader::End(const Service& service) {
+  if (IsForget(service.opcode)) forgetting_.fetch_sub(1);
   if (Has(service.ticket)) serving_ = false;
   if (service.role == Role::kFollower) {
     // The time since Begin says nothing: its client may have run for a while.

@@ -4,7 +4,7 @@
 // and reads the next one: nobody else is woken up. It passes the turn on before it serves what may take long
 // (what took long lately, as reads from a disk do; fsync), and when requests keep coming without a pause. A
 // thread that is held up with the turn in its hands (a network file system that hangs) loses it to another
-// one after kPatience; later where it gives back room, lest the next request finds none.
+// one after kPatience.
 //
 // While one process asks for one thing after the other, the turn belongs to a thread that follows this
 // process from processor to processor (client_follower.h), until the requests end, become large or come from
@@ -59,6 +59,11 @@ class RequestReader {
   Service Begin(uint64_t ticket, Role role, const fuse_in_header& request);
   void End(const Service& service);
 
+  // Between the two, for a request that found no room: passes the turn on, and waits (a second at most) until
+  // other threads have served what the kernel has forgotten before. It may tell of that up to eight requests
+  // late (fuse_dev_do_read), and only then is there room again for who has just removed a file.
+  void AwaitForgets(uint64_t ticket);
+
   void Pass(uint64_t ticket);
   // There will be no other request: nobody gets a turn any more.
   void Finish();
@@ -69,8 +74,10 @@ class RequestReader {
  private:
   enum class Follower { kNone, kWanted, kStarting, kWaiting, kLeading };
 
+  ssize_t ReadDevice(void* buffer, size_t size);
   bool AwaitAny(std::unique_lock<std::mutex>& lock);
   bool AwaitFollowing(std::unique_lock<std::mutex>& lock);
+  bool HasReader();
   bool Over() const { return finished_ || stopping_; }
   bool IsQuick(uint32_t opcode) const;
   bool Observe(const fuse_in_header& request, Role role, Clock::time_point now);
@@ -99,7 +106,7 @@ class RequestReader {
   std::atomic<int> waiting_ = 0;                   // threads of Role::kAny in Take
   std::atomic<bool> active_ = false;   // requests have come lately: one that waits looks after the reader
   std::atomic<bool> serving_ = false;  // the thread with the turn serves a request
-  std::atomic<bool> forgetting_ = false;  // which is a FORGET
+  std::atomic<int> forgetting_ = 0;    // threads that serve a FORGET, or do not know yet what they read
   std::atomic<uint64_t> requests_ = 0;
   std::array<std::atomic<uint8_t>, kFuseOpcodes> slow_{};  // by opcode: so many more are taken for slow
 

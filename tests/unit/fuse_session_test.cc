@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
@@ -45,6 +46,18 @@ void GetAttr(fuse_req_t req, fuse_ino_t ino, fuse_file_info*) {
   fuse_reply_attr(req, &st, 1);
 }
 
+// ACCESS finds no room until a FORGET, which comes while it is served and takes a while, has made some.
+std::atomic<bool> room = false, forget_sent = false;
+void Access(fuse_req_t req, fuse_ino_t, int) {
+  while (!forget_sent) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  fuse_reply_err(req, room ? 0 : ENOSPC);
+}
+void Forget(fuse_req_t req, fuse_ino_t, uint64_t) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  room = true;
+  fuse_reply_none(req);
+}
+
 class Session : public testing::Test {
  protected:
   void Start(int threads) {
@@ -55,6 +68,8 @@ class Session : public testing::Test {
     setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     fuse_lowlevel_ops ops{};
     ops.getattr = GetAttr;
+    ops.access = Access;
+    ops.forget = Forget;
     FuseSessionOptions options;
     options.threads = threads;
     options.counts = &counts_;
@@ -78,11 +93,12 @@ class Session : public testing::Test {
   uint64_t SendGetAttr(uint64_t node) {
     return Send(FUSE_GETATTR, node, std::string(sizeof(fuse_getattr_in), 0));
   }
-  uint64_t Receive() {  // whose answer it is; 0: none
+  uint64_t Receive(int* error = nullptr) {  // whose answer it is; 0: none
     char packet[4096];
     fuse_out_header header{};
     if (recv(kernel_.get(), packet, sizeof packet, 0) < static_cast<ssize_t>(sizeof header)) return 0;
     memcpy(&header, packet, sizeof header);
+    if (error != nullptr) *error = -header.error;
     return header.unique;
   }
 
@@ -116,6 +132,27 @@ TEST_F(Session, AnswersWhatWaitedForAThread) {
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   gate_->Open();
   for (int i = 0; i < 4; ++i) EXPECT_EQ(sent.erase(Receive()), 1u);
+}
+
+// The kernel may give out a FORGET after requests that it has queued later.
+TEST_F(Session, FindsTheRoomThatALateForgetGivesBack) {
+  Start(4);
+  for (int n = 0; n < 10; ++n) {
+    room = forget_sent = false;
+    const uint64_t sent = Send(FUSE_ACCESS, 1, std::string(sizeof(fuse_access_in), 0));
+    Send(FUSE_FORGET, 3, std::string(sizeof(fuse_forget_in), 0));
+    forget_sent = true;
+    int error = -1;
+    ASSERT_EQ(Receive(&error), sent);
+    EXPECT_EQ(error, 0);
+  }
+  room = false;  // and where none comes, it is said at once
+  const uint64_t sent = Send(FUSE_ACCESS, 1, std::string(sizeof(fuse_access_in), 0));
+  const auto begun = Clock::now();
+  int error = -1;
+  ASSERT_EQ(Receive(&error), sent);
+  EXPECT_EQ(error, ENOSPC);
+  EXPECT_LT(Clock::now() - begun, std::chrono::milliseconds(500));
 }
 
 TEST_F(Session, WorksWithOneThread) {
