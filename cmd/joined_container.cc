@@ -94,10 +94,8 @@ Result<std::optional<IdMaps>> ResolveNamespaces(const Store& store, RunRequest& 
   }
   RuntimeSpec spec = TRY(containers.ReadSpec(id));
   if (flags.uts.starts_with(kContainer)) request.hostname = spec.hostname;
-  auto is_one = [](const std::vector<SpecIdMapping>& map) { return map.size() == 1 && map[0].size == 1; };
   IdMaps maps{std::move(spec.uid_mappings), std::move(spec.gid_mappings), false};
-  maps.single =
-      is_one(maps.uids) && is_one(maps.gids) && HasUser(maps, HostUid{getuid()}, HostGid{getgid()});
+  maps.single = IsSingle(maps, HasUser(maps, HostUid{getuid()}, HostGid{getgid()}));
   return std::optional(std::move(maps));
 }
 

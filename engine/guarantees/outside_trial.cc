@@ -76,7 +76,7 @@ void TryFromOutside(pid_t pid, const IdMaps& maps, bool has_network, World& worl
   world.stays_in_cgroup = CgroupsOf(std::to_string(pid)) == CgroupsOf("self");
   world.ptrace = TryPtrace(pid);
   world.perf = TryPerf(pid);
-  if (has_network) TryNetwork(pid, maps.HostOfUid(0).has_value(), world);
+  if (has_network) TryNetwork(pid, HostOf(maps.uids, 0).has_value(), world);
 }
 
 }  // namespace wolffia

@@ -36,13 +36,6 @@ struct Prepared {
   bool fresh_upper = false;                // of the kernel's, on the disk
 };
 
-bool MapsRoot(const IdMaps& maps) {
-  auto has_root = [](const std::vector<SpecIdMapping>& map) {
-    return std::ranges::any_of(map, [](const SpecIdMapping& m) { return m.container_id == 0 && m.size > 0; });
-  };
-  return has_root(maps.uids) && has_root(maps.gids);
-}
-
 IdView ViewOf(const RuntimeSpec& spec) {
   return IdMaps{spec.uid_mappings, spec.gid_mappings, false}.View();
 }
@@ -215,7 +208,7 @@ Result<std::unique_ptr<RunningContainer>> RunningContainer::Prepare(const Contex
   running->user_namespace_ = launcher.TakeUserNamespace();
   if (running->network_)
     TRY(running->network_->Begin(running->user_namespace_.get(), launcher.TakeNetNamespace(),
-                                 MapsRoot(plan.maps)));
+                                 HostOf(plan.maps.uids, 0) && HostOf(plan.maps.gids, 0)));
   if (layered) TRY(running->server_.Serve(TRY(launcher.AwaitFuse())));
   for (auto& image : p.images)
     TRY(running->server_.ServeImage(std::move(image), TRY(launcher.AwaitFuse()).fuse));

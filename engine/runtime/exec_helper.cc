@@ -106,11 +106,7 @@ struct Started {
 
 // Capabilities in the namespace stay: no id of before was its root's.
 void BecomeRoot(const RuntimeSpec& spec) {
-  auto root = [](const std::vector<SpecIdMapping>& map) {
-    const bool zero = std::ranges::any_of(map, [](const SpecIdMapping& m) { return m.container_id == 0; });
-    return zero ? 0 : map[0].container_id;
-  };
-  const uint32_t uid = root(spec.uid_mappings), gid = root(spec.gid_mappings);
+  const uint32_t uid = RootInside(spec.uid_mappings), gid = RootInside(spec.gid_mappings);
   (void)!syscall(SYS_setresgid, gid, gid, gid);
   (void)!prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
   (void)!syscall(SYS_setresuid, uid, uid, uid);

@@ -13,15 +13,10 @@
 namespace wolffia {
 namespace {
 
-bool IsMapped(const std::vector<SpecIdMapping>& map, uint32_t id) {
-  return std::ranges::any_of(
-      map, [&](const SpecIdMapping& m) { return id >= m.container_id && id - m.container_id < m.size; });
-}
-
-// A map of one id is the user's own, if that is mapped at all.
 IdMaps MapsOf(const RuntimeSpec& spec, bool has_user) {
-  auto one = [](const std::vector<SpecIdMapping>& map) { return map.size() == 1 && map[0].size == 1; };
-  return {spec.uid_mappings, spec.gid_mappings, has_user && one(spec.uid_mappings) && one(spec.gid_mappings)};
+  IdMaps maps{spec.uid_mappings, spec.gid_mappings, false};
+  maps.single = IsSingle(maps, has_user);
+  return maps;
 }
 
 std::string_view ValueOf(const std::vector<std::string>& env, std::string_view name) {
@@ -39,7 +34,7 @@ void SetEntry(Environment& env, std::string_view entry) {
 
 Result<> SetUser(const ExecInputs& in, SpecProcess& process, std::string& home) {
   ContainerUser user = TRY(LookupUser(in.request.user, in.passwd, in.group));
-  std::erase_if(user.additional_gids, [&](uint32_t gid) { return !IsMapped(in.spec.gid_mappings, gid); });
+  std::erase_if(user.additional_gids, [&](uint32_t gid) { return !HostOf(in.spec.gid_mappings, gid); });
   process.user.uid = user.uid;
   process.user.gid = user.gid;
   process.user.additional_gids = user.additional_gids;

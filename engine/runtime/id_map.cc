@@ -90,10 +90,6 @@ uint64_t FirstGap(const std::vector<SpecIdMapping>& map) {
   return gap;
 }
 
-bool IsOnly(const std::vector<SpecIdMapping>& map, uint32_t host_id) {
-  return map.size() == 1 && map[0].size == 1 && map[0].host_id == host_id;
-}
-
 std::vector<IdRange> RangesInside(const std::vector<SpecIdMapping>& map) {
   std::vector<IdRange> ranges;
   for (const SpecIdMapping& m : map) ranges.push_back({m.container_id, m.size});
@@ -123,11 +119,20 @@ IdView IdMaps::View() const {
   return IdView(RangesInside(uids), RangesInside(gids));
 }
 
-std::optional<uint32_t> IdMaps::HostOfUid(uint32_t container_uid) const {
-  for (const SpecIdMapping& m : uids)
-    if (container_uid >= m.container_id && container_uid - m.container_id < m.size)
-      return m.host_id + (container_uid - m.container_id);
+std::optional<uint32_t> HostOf(const std::vector<SpecIdMapping>& map, uint32_t container_id) {
+  for (const SpecIdMapping& m : map)
+    if (container_id >= m.container_id && container_id - m.container_id < m.size)
+      return m.host_id + (container_id - m.container_id);
   return std::nullopt;
+}
+
+uint32_t RootInside(const std::vector<SpecIdMapping>& map) {
+  return HostOf(map, 0) ? 0 : map[0].container_id;
+}
+
+bool IsSingle(const IdMaps& maps, bool has_user) {
+  auto one = [](const std::vector<SpecIdMapping>& map) { return map.size() == 1 && map[0].size == 1; };
+  return has_user && one(maps.uids) && one(maps.gids);
 }
 
 Result<MappedIds> BuildIdMaps(const UsernsRequest& request, const SubordinateIds& have, HostUid uid,
@@ -163,7 +168,7 @@ Result<MappedIds> BuildIdMaps(const UsernsRequest& request, const SubordinateIds
     return Fail(Code::kInvalid,
                 "--userns=" + mode + ": unknown mode (auto, keep-id, nomap, host and private exist)");
   }
-  mapped.maps.single = IsOnly(mapped.maps.uids, own_uid) && IsOnly(mapped.maps.gids, own_gid);
+  mapped.maps.single = IsSingle(mapped.maps, HasUser(mapped.maps, uid, gid));
   return mapped;
 }
 

@@ -31,11 +31,18 @@ std::vector<SubordinateRange> ParseSubordinate(std::string_view text, std::strin
 
 struct IdMaps {
   std::vector<SpecIdMapping> uids, gids;  // container_id ascending
-  bool single = false;                    // one id: written without the helpers, setgroups denied
+  bool single = false;                    // IsSingle: written without the helpers, setgroups denied
   IdView View() const;                    // what a lower shows in this namespace
-  std::optional<uint32_t> HostOfUid(uint32_t container_uid) const;
   bool operator==(const IdMaps&) const = default;
 };
+
+// What an id of the container is on the host; nullopt where it is not mapped.
+std::optional<uint32_t> HostOf(const std::vector<SpecIdMapping>& map, uint32_t container_id);
+// The id that whoever makes the container's files has inside: 0, or where that is not mapped the first that
+// is. Of a map that is not empty.
+uint32_t RootInside(const std::vector<SpecIdMapping>& map);
+// Whether they map one id each, the user's own. `has_user`: of HasUser.
+bool IsSingle(const IdMaps& maps, bool has_user);
 
 struct UsernsRequest {
   std::string mode;  // "" "host" "keep-id" "keep-id:uid=1000,gid=1000" "nomap" "private"; auto: auto_ids.h

@@ -38,22 +38,11 @@ Result<uint64_t> CloneFlags(const RuntimeSpec& spec, const std::optional<JoinTar
   return join ? flags & ~join->flags : flags;
 }
 
-std::optional<uint32_t> HostOf(const std::vector<SpecIdMapping>& map, uint32_t id) {
-  for (const SpecIdMapping& m : map)
-    if (id >= m.container_id && id - m.container_id < m.size) return m.host_id + (id - m.container_id);
-  return std::nullopt;
-}
-
 Result<IdMaps> MapsOf(const RuntimeSpec& spec, const HostFacts& host) {
   IdMaps maps{spec.uid_mappings, spec.gid_mappings, false};
   if (maps.uids.empty() || maps.gids.empty())
     return Fail(Code::kInvalid, "the spec has a user namespace without uidMappings and gidMappings");
-  auto host_uid = static_cast<uint32_t>(host.uid);
-  auto host_gid = static_cast<uint32_t>(host.gid);
-  auto is_own = [](const std::vector<SpecIdMapping>& map, uint32_t id) {
-    return map.size() == 1 && map[0].size == 1 && map[0].host_id == id;
-  };
-  maps.single = is_own(maps.uids, host_uid) && is_own(maps.gids, host_gid);
+  maps.single = IsSingle(maps, HasUser(maps, host.uid, host.gid));
   return maps;
 }
 
@@ -173,8 +162,7 @@ class Builder {
 
   void Fuse(std::string target, bool read_only, bool with_memory) {
     Add(step::OpenFuse{});
-    uint32_t uid = HostOf(plan_.maps.uids, 0) ? 0 : plan_.maps.uids[0].container_id;
-    uint32_t gid = HostOf(plan_.maps.gids, 0) ? 0 : plan_.maps.gids[0].container_id;
+    const uint32_t uid = RootInside(plan_.maps.uids), gid = RootInside(plan_.maps.gids);
     std::string options = FuseMountOptions(kFuseFd, uid, gid);
     Add(step::MountFuse{std::move(target), std::move(options), read_only});
     Add(step::SendFuse{with_memory});
@@ -192,10 +180,7 @@ class Builder {
   }
 
   void Root() {
-    auto inside = [](const std::vector<SpecIdMapping>& map) {
-      return HostOf(map, 0) ? 0 : map[0].container_id;
-    };
-    uint32_t uid = inside(plan_.maps.uids), gid = inside(plan_.maps.gids);
+    const uint32_t uid = RootInside(plan_.maps.uids), gid = RootInside(plan_.maps.gids);
     if (HostOf(plan_.maps.uids, uid) != static_cast<uint32_t>(host_.uid) ||
         HostOf(plan_.maps.gids, gid) != static_cast<uint32_t>(host_.gid))
       Add(step::BecomeRoot{uid, gid});

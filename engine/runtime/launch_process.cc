@@ -38,12 +38,6 @@ std::vector<std::string> Candidates(const SpecProcess& process) {
   }
 }
 
-bool IsMapped(const std::vector<SpecIdMapping>& map, uint32_t id) {
-  for (const SpecIdMapping& m : map)
-    if (id >= m.container_id && id - m.container_id < m.size) return true;
-  return false;
-}
-
 uint32_t SeccompFlags(const std::vector<std::string>& names) {
   uint32_t flags = 0;
   for (const std::string& flag : names) {
@@ -70,7 +64,7 @@ Result<> CheckProcess(const SpecProcess& process, const IdMaps& maps) {
   if (!process.cwd.starts_with('/'))
     return Fail(Code::kInvalid, "the working directory " + process.cwd + " is not an absolute path");
   auto check = [](const std::vector<SpecIdMapping>& map, const char* kind, uint32_t id) -> Result<> {
-    if (IsMapped(map, id)) return {};
+    if (HostOf(map, id)) return {};
     return Fail(Code::kUnsupported,
                 std::string(kind) + " " + std::to_string(id) +
                     " is not mapped in the container's user namespace; give it with --uidmap and "
@@ -90,7 +84,7 @@ bool KeepsGroups(const RuntimeSpec& spec) {
 
 uint32_t TerminalGroup(const IdMaps& maps, uint32_t gid) {
   constexpr uint32_t kTty = 5;
-  return IsMapped(maps.gids, kTty) ? kTty : gid;
+  return HostOf(maps.gids, kTty) ? kTty : gid;
 }
 
 Result<std::vector<LaunchStep>> PlanLimits(const SpecProcess& process) {

@@ -80,9 +80,9 @@ Result<IdMaps> MapsOf(pid_t member, const std::string& path) {
   IdMaps maps;
   maps.uids = TRY(ReadMap(proc + "/uid_map"));
   maps.gids = TRY(ReadMap(proc + "/gid_map"));
-  auto is_one = [](const std::vector<SpecIdMapping>& map) { return map.size() == 1 && map[0].size == 1; };
-  maps.single = is_one(maps.uids) && is_one(maps.gids);
-  if (!HasUser(maps, HostUid{geteuid()}, HostGid{getegid()}))
+  const bool has_user = HasUser(maps, HostUid{geteuid()}, HostGid{getegid()});
+  maps.single = IsSingle(maps, has_user);
+  if (!has_user)
     return Fail(Code::kUnsupported, Named(path) +
                                         ": the user namespace that it belongs to does not map you (uid " +
                                         std::to_string(geteuid()) + ", gid " + std::to_string(getegid()) +

@@ -59,12 +59,6 @@ Result<> Give(const Gift& gift, uid_t uid, gid_t gid) {
   return {};
 }
 
-uint32_t RootOf(const std::vector<SpecIdMapping>& map) {
-  for (const SpecIdMapping& m : map)
-    if (m.container_id == 0) return 0;
-  return map[0].container_id;
-}
-
 }  // namespace
 
 Result<> GiveOwnFiles(const RuntimeSpec& spec, const HostFacts& host, const std::string& container_dir,
@@ -72,7 +66,7 @@ Result<> GiveOwnFiles(const RuntimeSpec& spec, const HostFacts& host, const std:
   const IdMaps maps{spec.uid_mappings, spec.gid_mappings, false};
   if (maps.uids.empty() || maps.gids.empty() || HasUser(maps, host.uid, host.gid)) return {};
   const std::vector<Gift> gifts = Gifts(spec, container_dir, fresh_upper);
-  const uint32_t uid = RootOf(maps.uids), gid = RootOf(maps.gids);
+  const uint32_t uid = RootInside(maps.uids), gid = RootInside(maps.gids);
   return WorkAsRootBesideThreads(maps, host, "give the container its files", [&]() -> Result<> {
     for (const Gift& gift : gifts) TRY(Give(gift, uid, gid));
     return {};

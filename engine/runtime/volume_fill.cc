@@ -20,12 +20,8 @@ constexpr size_t kMaxOwnEntries = 64;  // looked through to see whether a namesp
 
 // As a plain user everything belongs to the user; then no namespace and no helper is needed.
 bool IsOwn(const IdMaps& maps, const HostFacts& host, uint32_t uid, uint32_t gid) {
-  return maps.HostOfUid(uid) == static_cast<uint32_t>(host.uid) && [&] {
-    for (const SpecIdMapping& m : maps.gids)
-      if (gid >= m.container_id && gid - m.container_id < m.size)
-        return m.host_id + (gid - m.container_id) == static_cast<uint32_t>(host.gid);
-    return false;
-  }();
+  return HostOf(maps.uids, uid) == static_cast<uint32_t>(host.uid) &&
+         HostOf(maps.gids, gid) == static_cast<uint32_t>(host.gid);
 }
 
 class Filler {

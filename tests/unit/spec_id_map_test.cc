@@ -126,10 +126,10 @@ TEST(IdMaps, TooManyExtentsForTheKernel) {
 
 TEST(IdMaps, LookupsAndView) {
   IdMaps maps = BuildIdMaps({.mode = "keep-id"}, kTwo, HostUid{1000}, HostGid{1000})->maps;
-  EXPECT_EQ(maps.HostOfUid(0), 100000u);
-  EXPECT_EQ(maps.HostOfUid(12), 300002u);
-  EXPECT_EQ(maps.HostOfUid(1000), 1000u);
-  EXPECT_EQ(maps.HostOfUid(999), std::nullopt);
+  EXPECT_EQ(HostOf(maps.uids, 0), 100000u);
+  EXPECT_EQ(HostOf(maps.uids, 12), 300002u);
+  EXPECT_EQ(HostOf(maps.uids, 1000), 1000u);
+  EXPECT_EQ(HostOf(maps.uids, 999), std::nullopt);
   EXPECT_EQ(maps.View().Uid(12), 12u);
   EXPECT_EQ(maps.View().Uid(999), 0u) << "not mapped, nor is 65534";
 }
