@@ -50,31 +50,13 @@ bool SendFrom(int socket, std::string& bytes) {
 }  // namespace
 
 DnsStreams::~DnsStreams() {
-  (void)Serve({});
   while (!streams_.empty()) Close(streams_.begin()->first);
-}
-
-Result<> DnsStreams::Serve(const std::vector<IpAddress>& addresses) {
-  std::erase_if(listeners_, [&](const auto& listener) {
-    const bool stays = std::ranges::find(addresses, listener.first) != addresses.end();
-    if (!stays) loop_.Forget(listener.second.get());
-    return !stays;
-  });
-  for (const IpAddress& address : addresses) {
-    if (listeners_.contains(address)) continue;
-    Fd fd = TRY(DnsSocket(address, SOCK_STREAM));
-    TRY(BindDnsSocket(fd.get(), address));
-    if (listen(fd.get(), SOMAXCONN) < 0) return FailErrno("answer names on " + FormatIp(address));
-    TRY(loop_.Watch(fd.get(), EPOLLIN, [this, address](uint32_t) { Accept(address); }));
-    listeners_[address] = std::move(fd);
-  }
-  return {};
 }
 
 void DnsStreams::Accept(const IpAddress& listener) {
   DnsAddress from{};
   socklen_t size = sizeof from;
-  Fd fd(accept4(listeners_.at(listener).get(), &from.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  Fd fd(accept4(listeners_.At(listener), &from.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
   uint16_t port = 0;
   const IpAddress asker = ReadDnsAddress(from, port);
   const auto own = std::ranges::count_if(streams_, [&](const auto& s) { return s.second.asker == asker; });

@@ -3,6 +3,8 @@
 // Bounded: so many connections, each for so long without a question.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <functional>
 #include <map>
 #include <optional>
@@ -10,7 +12,7 @@
 #include <vector>
 
 #include "engine/base/event_loop.h"
-#include "network/ip_address.h"
+#include "network/dns_listeners.h"
 
 namespace wolffia {
 
@@ -24,11 +26,14 @@ class DnsStreams {
  public:
   using Decide = std::function<DnsDecision(const IpAddress& asker, std::string_view query)>;
 
-  DnsStreams(EventLoop& loop, Decide decide) : loop_(loop), decide_(std::move(decide)) {}
+  DnsStreams(EventLoop& loop, Decide decide)
+      : loop_(loop),
+        decide_(std::move(decide)),
+        listeners_(loop, SOCK_STREAM, [this](const IpAddress& address) { Accept(address); }) {}
   ~DnsStreams();
 
   // Listens on these addresses (port 53), and no longer on others.
-  Result<> Serve(const std::vector<IpAddress>& addresses);
+  Result<> Serve(const std::vector<IpAddress>& addresses) { return listeners_.Serve(addresses); }
 
  private:
   enum class State { kReading, kAsking, kAnswering };
@@ -53,7 +58,7 @@ class DnsStreams {
 
   EventLoop& loop_;
   Decide decide_;
-  std::map<IpAddress, Fd> listeners_;
+  DnsListeners listeners_;
   std::map<int, Stream> streams_;  // by the client's descriptor
 };
 

@@ -24,25 +24,13 @@ void SetId(std::string& packet, uint16_t id) {
 }  // namespace
 
 Resolver::~Resolver() {
-  (void)Serve({});
   for (const Fd& socket : upstream_)
     if (socket) loop_.Forget(socket.get());
   for (const auto& [id, client] : pending_) loop_.Cancel(client.timer);
 }
 
 Result<> Resolver::Serve(const std::vector<IpAddress>& addresses) {
-  std::erase_if(listeners_, [&](const auto& listener) {
-    const bool stays = std::ranges::find(addresses, listener.first) != addresses.end();
-    if (!stays) loop_.Forget(listener.second.get());
-    return !stays;
-  });
-  for (const IpAddress& address : addresses) {
-    if (listeners_.contains(address)) continue;
-    Fd fd = TRY(DnsSocket(address, SOCK_DGRAM));
-    TRY(BindDnsSocket(fd.get(), address));
-    TRY(loop_.Watch(fd.get(), EPOLLIN, [this, address](uint32_t) { Receive(address); }));
-    listeners_[address] = std::move(fd);
-  }
+  TRY(listeners_.Serve(addresses));
   return streams_.Serve(addresses);
 }
 
@@ -65,8 +53,7 @@ void Resolver::Receive(const IpAddress& listener) {
   for (int i = 0; i < kAtOnce; i++) {
     DnsAddress from;
     socklen_t size = sizeof from;
-    const ssize_t n =
-        recvfrom(listeners_.at(listener).get(), buffer.data(), buffer.size(), 0, &from.any, &size);
+    const ssize_t n = recvfrom(listeners_.At(listener), buffer.data(), buffer.size(), 0, &from.any, &size);
     if (n < 0) return;
     const std::string_view query(buffer.data(), static_cast<size_t>(n));
     auto question = ParseDnsQuestion(query);
@@ -86,11 +73,11 @@ void Resolver::Receive(const IpAddress& listener) {
 }
 
 void Resolver::Reply(const Client& client, std::string_view packet) {
-  auto listener = listeners_.find(client.listener);
-  if (listener == listeners_.end()) return;
+  const int listener = listeners_.At(client.listener);
+  if (listener < 0) return;
   DnsAddress to;
   const socklen_t size = FillDnsAddress(client.address, client.port, to);
-  (void)sendto(listener->second.get(), packet.data(), packet.size(), 0, &to.any, size);
+  (void)sendto(listener, packet.data(), packet.size(), 0, &to.any, size);
 }
 
 // Under a random id of ours, so that nobody else can guess an answer to it.

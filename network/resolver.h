@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/base/event_loop.h"
+#include "network/dns_listeners.h"
 #include "network/dns_message.h"
 #include "network/dns_streams.h"
 
@@ -28,6 +29,7 @@ class Resolver {
   Resolver(EventLoop& loop, Lookup lookup)
       : loop_(loop),
         lookup_(std::move(lookup)),
+        listeners_(loop, SOCK_DGRAM, [this](const IpAddress& address) { Receive(address); }),
         streams_(loop, [this](const IpAddress& asker, std::string_view query) {
           return DecideStream(asker, query);
         }) {}
@@ -59,7 +61,7 @@ class Resolver {
 
   EventLoop& loop_;
   Lookup lookup_;
-  std::map<IpAddress, Fd> listeners_;
+  DnsListeners listeners_;
   std::array<Fd, 2> upstream_;          // IPv4, IPv6
   std::map<uint16_t, Client> pending_;  // by the id of the forwarded question
   DnsStreams streams_;

@@ -19,8 +19,7 @@ inline constexpr Option kPull[] = {
     {"policy", 0, kString, "POLICY", "When to pull: always, missing, never, newer", "always",
      Completes::kWords, "always missing never newer"},
     {"quiet", 'q', kBool, "", "Show no progress"},
-    {"signature-policy", 0, kString, "FILE", "Verify signatures by this policy.toml instead of the user's",
-     "", Completes::kFiles},
+    kSignaturePolicyOption,
     {"tls-verify", 0, kBool, "", "Require HTTPS and verify certificates", "true"},
 };
 
@@ -28,8 +27,7 @@ inline constexpr Option kLoad[] = {
     {"input", 'i', kString, "FILE", "Read the archive from FILE instead of the standard input", "",
      Completes::kFiles},
     {"quiet", 'q', kBool, "", "Show no progress"},
-    {"signature-policy", 0, kString, "FILE", "Verify signatures by this policy.toml instead of the user's",
-     "", Completes::kFiles},
+    kSignaturePolicyOption,
 };
 
 inline constexpr Option kImages[] = {
@@ -69,13 +67,11 @@ inline constexpr Option kAcquire[] = {
     {"platform", 0, kString, "OS/ARCH", "Pull the image for this platform"},
     {"policy", 0, kString, "POLICY", "missing, never, always or newer", "missing"},
     {"quiet", 'q', kBool, "", "Show no progress"},
-    {"signature-policy", 0, kString, "FILE", "Verify signatures by this policy.toml instead of the user's",
-     "", Completes::kFiles},
+    kSignaturePolicyOption,
 };
 
 inline constexpr Option kVerify[] = {
-    {"signature-policy", 0, kString, "FILE", "Verify signatures by this policy.toml instead of the user's",
-     "", Completes::kFiles},
+    kSignaturePolicyOption,
 };
 
 inline constexpr std::array kBaseVerbs = {

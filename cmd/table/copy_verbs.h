@@ -4,6 +4,7 @@
 #include <array>
 
 #include "cmd/option.h"
+#include "cmd/table/shared_options.h"
 
 namespace wolffia::table {
 
@@ -30,8 +31,7 @@ inline constexpr Option kImport[] = {
     {"message", 'm', kString, "TEXT", "Comment in the image's history"},
     {"os", 0, kString, "OS", "Operating system of the image", "linux"},
     {"quiet", 'q', kBool, "", "Print the image's id only"},
-    {"signature-policy", 0, kString, "FILE", "Verify signatures by this policy.toml instead of the user's",
-     "", Completes::kFiles},
+    kSignaturePolicyOption,
     {"variant", 0, kString, "VARIANT", "Variant of the architecture"},
 };
 

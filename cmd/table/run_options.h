@@ -6,6 +6,7 @@
 
 #include "cmd/option.h"
 #include "cmd/table/resource_options.h"
+#include "cmd/table/shared_options.h"
 #include "engine/guarantees/ids.h"
 
 namespace wolffia::table {
@@ -138,20 +139,21 @@ inline constexpr Option kRun[] = {
      Completes::kFiles},
     {"secret", 0, kList, "NAME[,OPTIONS]", "Hand a secret in, as a file or a variable"},
     {"security-opt", 0, kList, "OPTION",
-     "seccomp=FILE, seccomp=unconfined, landlock=FILE, landlock=default, no-new-privileges or unmask=PATH", "",
-     Completes::kWords,
-     "landlock= landlock=default seccomp= seccomp=unconfined no-new-privileges unmask=ALL unmask=/sys/fs/cgroup"},
+     "seccomp=FILE, seccomp=unconfined, landlock=FILE, landlock=default, no-new-privileges or unmask=PATH",
+     "", Completes::kWords,
+     "landlock= landlock=default seccomp= seccomp=unconfined no-new-privileges unmask=ALL "
+     "unmask=/sys/fs/cgroup"},
     {"shm-size", 0, kString, "SIZE", "Size of /dev/shm, for example 64m"},
     {"sig-proxy", 0, kBool, "", "Pass signals that we get on to the container", "true"},
-    {"signature-policy", 0, kString, "FILE", "Verify signatures by this policy.toml instead of the user's", "",
-     Completes::kFiles},
+    kSignaturePolicyOption,
     {"stop-signal", 0, kString, "SIGNAL", "Signal that asks the container to stop; the image's, or SIGTERM"},
     {"stop-timeout", 0, kInt, "SECONDS", "How long stop waits before SIGKILL; negative: for ever", "10"},
     {"storage-opt", 0, kList, "KEY=VALUE", "size=SIZE, inodes=N, or upper=kernel, fuse, auto or memory", "",
      Completes::kWords, "size= inodes= upper=auto upper=fuse upper=kernel upper=memory"},
     {"sysctl", 0, kList, "KEY=VALUE", "Set a kernel parameter of the container's namespaces"},
-    {"systemd", 0, kString, "MODE", "Make the container fit for systemd: true (if it is its command), always or false",
-     "true", Completes::kWords, "true always false"},
+    {"systemd", 0, kString, "MODE",
+     "Make the container fit for systemd: true (if it is its command), always or false", "true",
+     Completes::kWords, "true always false"},
     {"timeout", 0, kInt, "SECONDS", "Kill the container when it has run for so long; 0: never", "0"},
     {"tmpfs", 0, kList, "DIR[:OPTIONS]", "Mount a tmpfs"},
     {"tty", 't', kBool, "", "Give the container a terminal"},
@@ -162,8 +164,8 @@ inline constexpr Option kRun[] = {
     {"unsetenv", 0, kList, "NAME", "Take a variable out of the image's environment"},
     {"unsetenv-all", 0, kBool, "", "Take all variables out of the image's environment"},
     {"user", 'u', kString, "USER[:GROUP]", "Run as this user, by name or id"},
-    {"userns", 0, kString, "MODE", "User namespace: auto, host, keep-id, nomap, private", "", Completes::kWords,
-     "auto host keep-id nomap private"},
+    {"userns", 0, kString, "MODE", "User namespace: auto, host, keep-id, nomap, private", "",
+     Completes::kWords, "auto host keep-id nomap private"},
     {"uts", 0, kString, "MODE", "UTS namespace: private, host or container:NAME", "", Completes::kWords,
      "private host container:"},
     {"volume", 'v', kList, "[SOURCE:]CONTAINER[:OPTIONS]", "Mount a volume or a host path", "",

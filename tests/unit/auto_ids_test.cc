@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "tests/unit/id_map_text.h"
 #include "tests/unit/index_bytes.h"
 #include "tests/unit/store_fixture.h"
 
@@ -13,14 +14,6 @@ namespace wolffia {
 namespace {
 
 using ::testing::HasSubstr;
-
-std::string Text(const std::vector<SpecIdMapping>& map) {
-  std::string text;
-  for (const SpecIdMapping& m : map)
-    text += (text.empty() ? "" : " ") + std::to_string(m.container_id) + ":" + std::to_string(m.host_id) +
-            ":" + std::to_string(m.size);
-  return text;
-}
 
 const SubordinateIds kUsual = {{{100000, 65536}}, {{200000, 65536}}};
 

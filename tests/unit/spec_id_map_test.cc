@@ -3,18 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "engine/runtime/host_facts.h"
+#include "tests/unit/id_map_text.h"
 #include "tests/unit/temp_dir.h"
 
 namespace wolffia {
 namespace {
-
-std::string Text(const std::vector<SpecIdMapping>& map) {
-  std::string text;
-  for (const SpecIdMapping& m : map)
-    text += (text.empty() ? "" : " ") + std::to_string(m.container_id) + ":" + std::to_string(m.host_id) +
-            ":" + std::to_string(m.size);
-  return text;
-}
 
 const SubordinateIds kUsual = {{{100000, 65536}}, {{100000, 65536}}};
 const SubordinateIds kTwo = {{{100000, 10}, {300000, 90}}, {{500000, 100}}};
