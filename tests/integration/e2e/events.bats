@@ -64,6 +64,8 @@ assert e["ContainerExitCode"] == 3 and e["Name"] == "web" and e["Type"] == "cont
   wolffia run -d --name web --restart on-failure:2 busybox sh -c 'test -e /ok && exec sleep 1000; exit 1'
   wolffia wait web
   [ "$(count)" = 2 ]
+  run -0 wolffia inspect -f '{{.State.Error}}' web
+  assert_output_is ""
   [ "$(past --filter event=restart | wc -l)" = 2 ]
   wolffia start web
   wolffia wait web

