@@ -11,6 +11,7 @@ setup() {
   rm -f "$XDG_RUNTIME_DIR"/wolffia/events.log*
 }
 teardown() {
+  [ -z "$watchers" ] || kill $watchers 2>/dev/null || true
   wolffia rm --force --all >/dev/null 2>&1 || true
   assert_clean
 }
@@ -88,17 +89,24 @@ assert e["ContainerExitCode"] == 3 and e["Name"] == "web" and e["Type"] == "cont
 }
 
 @test "a stream begins now, --since before, and --until ends it" {
+  # Asleep, and not before it has begun to watch.
+  waits() { ls -l "/proc/$1/fd" | grep -q inotify && grep -q '^State:.S' "/proc/$1/status"; }
+  local stream since
   wolffia run --name early busybox true
-  timeout 20 wolffia events --filter event=create >"$WORLD/stream" 3>&- &
-  timeout 20 wolffia events --since 1h --filter event=create >"$WORLD/since" 3>&- &
-  for i in $(seq 100); do [ -s "$WORLD/since" ] && break; sleep 0.05; done
-  sleep 0.3
+  wolffia events --filter event=create >"$WORLD/stream" 3>&- &
+  stream=$!
+  wolffia events --since 1h --filter event=create >"$WORLD/since" 3>&- &
+  since=$!
+  watchers="$stream $since"
+  eventually waits $stream
+  eventually waits $since
   wolffia run --name late busybox true
-  for i in $(seq 100); do grep -q late "$WORLD/stream" && grep -q late "$WORLD/since" && break; sleep 0.05; done
-  kill %1 %2
+  eventually grep -q late "$WORLD/stream"
+  eventually grep -q late "$WORLD/since"
+  kill $watchers
   [ "$(grep -c . "$WORLD/stream")" = 1 ]
   [ "$(grep -o 'name=[a-z]*' "$WORLD/since" | tr '\n' ' ')" = 'name=early name=late ' ]
-  timeout 10 wolffia events --until 1s --filter event=create >"$WORLD/until"
+  timeout 30 wolffia events --until 1s --filter event=create >"$WORLD/until"
   [ "$(grep -c . "$WORLD/until")" = 2 ]
   [ -z "$(wolffia events --until 2020-01-01)" ]
 }

@@ -30,7 +30,7 @@ shell() { docker=$docker image=$image work=$work timeout 60 bash -o pipefail -c 
 # wait_for FILE PATTERN: until a line of the file has it.
 wait_for() {
   local i
-  for i in $(seq 100); do
+  for i in $(seq 600); do
     grep -q "$2" "$1" && return
     sleep 0.05
   done
@@ -51,11 +51,11 @@ step "volume create" 0 everyday-data $docker volume create --label use=test ever
 step "run -d" 0 "$id" $docker run -d --name everyday --network none --label a=duckweed -e GREETING=hello \
   -v everyday-data:/data -w /data --stop-timeout 3 $image \
   sh -c 'mkdir -p /www; trap "exit 0" TERM; httpd -f -vv -p 127.0.0.1:8080 -h /www & wait'
-step "it has begun" 0 "*httpd*" shell 'for i in $(seq 50); do $docker exec everyday pidof httpd && break; sleep 0.1; done;
+step "it has begun" 0 "*httpd*" shell 'for i in $(seq 300); do $docker exec everyday pidof httpd && break; sleep 0.1; done;
   $docker exec everyday ps'
 echo "<h1>pond</h1>" >"$work/index.html"
 step "cp in" 0 "" $docker cp "$work/index.html" everyday:/www/index.html
-step "it listens" 0 "" shell 'for i in $(seq 50); do $docker exec everyday grep -qhi ":1f90 0" /proc/net/tcp /proc/net/tcp6 &&
+step "it listens" 0 "" shell 'for i in $(seq 300); do $docker exec everyday grep -qhi ":1f90 0" /proc/net/tcp /proc/net/tcp6 &&
   exit; sleep 0.1; done; exit 1'
 step "exec: the page" 0 "<h1>pond</h1>" $docker exec everyday wget -qO- http://127.0.0.1:8080/
 step "exec: a page that is missing" 1 "*404*" $docker exec everyday wget -qO- http://127.0.0.1:8080/none
@@ -141,7 +141,7 @@ step "unknown: logs" 125 "*no such container*" $docker logs everyday-none
 step "unknown: rm" 1 "*no such container*" $docker rm everyday-none
 step "unknown: exec" 125 "*no such container*" $docker exec everyday-none true
 step "--rm and -d" 0 "$id" $docker run -d --rm --name everyday-gone --network none $image sleep 0.2
-step "it is gone" 0 "" shell '$docker wait everyday-gone >/dev/null 2>&1; for i in $(seq 50); do
+step "it is gone" 0 "" shell '$docker wait everyday-gone >/dev/null 2>&1; for i in $(seq 300); do
   [ -n "$($docker ps -aq --filter name=everyday-gone)" ] || exit 0; sleep 0.1; done; echo it is there'
 step "several: run" 0 "*" shell 'for i in 1 2 3; do $docker run -d --name everyday-$i --network none $image sleep 100; done'
 step "several: ps" 0 3 shell '$docker ps -q --filter name=everyday- | wc -l'

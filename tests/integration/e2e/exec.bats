@@ -14,7 +14,7 @@ teardown_file() {
 sessions() { find "$XDG_RUNTIME_DIR/wolffia/exec" -type f 2>/dev/null | wc -l; }
 no_session() {
   local i
-  for i in $(seq 50); do [ "$(sessions)" = 0 ] && return 0; sleep 0.1; done
+  for i in $(seq 300); do [ "$(sessions)" = 0 ] && return 0; sleep 0.1; done
   fail "sessions are left: $(find "$XDG_RUNTIME_DIR/wolffia/exec")"
 }
 

@@ -23,7 +23,7 @@ monitor() { wolffia inspect -f '{{.State.ConmonPid}}' "$1"; }
     wolffia exec c true
     wolffia logs --tail 1 c | grep -q line
     local i
-    for i in $(seq 100); do [ "$(ls "/proc/$pid/fd" | wc -l)" -le $((before + 1)) ] && break; sleep 0.05; done
+    for i in $(seq 600); do [ "$(ls "/proc/$pid/fd" | wc -l)" -le $((before + 1)) ] && break; sleep 0.05; done
     [ "$(ls "/proc/$pid/fd" | wc -l)" -le $((before + 1)) ] || fail "descriptors: $before before; $(ls -l "/proc/$pid/fd")"
     run -0 timeout 20 wolffia stop -t 0 c
     wolffia rm c

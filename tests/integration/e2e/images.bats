@@ -58,7 +58,7 @@ make_layers() {
 wolffia_tree() {
   wolffia run --name tree "$1" /bin/busybox sleep 1000 >/dev/null 2>&1 3>&- &
   local pid i
-  for i in $(seq 100); do pid=$(wolffia inspect --format '{{.State.Pid}}' tree 2>/dev/null) && [ "${pid:-0}" != 0 ] && break; sleep 0.05; done
+  for i in $(seq 600); do pid=$(wolffia inspect --format '{{.State.Pid}}' tree 2>/dev/null) && [ "${pid:-0}" != 0 ] && break; sleep 0.05; done
   local code=0
   nsenter --user --preserve-credentials -t "$pid" python3 "$BATS_TEST_DIRNAME/tree-list.py" "/proc/$pid/root" || code=$?
   kill -9 "$pid"

@@ -313,7 +313,7 @@ code_of() { wolffia inspect -f '{{.State.ExitCode}}' "$1"; }
   wolffia start a
   [ "$(wolffia inspect -f '{{.State.Pid}}' a)" = "$pid" ]
   local i
-  for i in $(seq 100); do [ "$(wolffia logs a)" = "put before the start" ] && break; sleep 0.05; done
+  for i in $(seq 600); do [ "$(wolffia logs a)" = "put before the start" ] && break; sleep 0.05; done
   [ "$(wolffia logs a)" = "put before the start" ]
   [ -e "$BATS_TEST_TMPDIR/ran" ]
   wolffia rm -f -t 0 a
@@ -328,7 +328,7 @@ code_of() { wolffia inspect -f '{{.State.ExitCode}}' "$1"; }
   [ "$(state i1) $(state i2)" = "running exited" ]
   # A client that is attached before the command begins misses nothing.
   wolffia start -a i3 >"$BATS_TEST_TMPDIR/out" 3>&- &
-  for i in $(seq 100); do grep -q ready "$BATS_TEST_TMPDIR/out" && break; sleep 0.05; done
+  for i in $(seq 600); do grep -q ready "$BATS_TEST_TMPDIR/out" && break; sleep 0.05; done
   [ "$(cat "$BATS_TEST_TMPDIR/out")" = ready ]
   wolffia stop -t 0 i3
   wait $! || [ $? = 137 ]
@@ -347,7 +347,7 @@ code_of() { wolffia inspect -f '{{.State.ExitCode}}' "$1"; }
   [ "$(count)" = "$before" ]
   run -0 wolffia unpause a
   local i
-  for i in $(seq 100); do [ "$(count)" != "$before" ] && break; sleep 0.05; done
+  for i in $(seq 600); do [ "$(count)" != "$before" ] && break; sleep 0.05; done
   [ "$(count)" != "$before" ]
   # The shell that becomes `sleep` may be stopped before or after.
   run -0 wolffia top a state,args
@@ -405,7 +405,7 @@ code_of() { wolffia inspect -f '{{.State.ExitCode}}' "$1"; }
   ready a
   wolffia stop a
   local i
-  for i in $(seq 100); do [ -z "$(wolffia ps -aq)" ] && break; sleep 0.05; done
+  for i in $(seq 600); do [ -z "$(wolffia ps -aq)" ] && break; sleep 0.05; done
   [ -z "$(wolffia ps -aq)" ]
   run -137 timeout 30 wolffia run --name limited --timeout 1 busybox sleep 1000
   # An init passes signals on that a shell as first process would not be given.

@@ -92,14 +92,14 @@ P
   run -0 wolffia rename c d
   run -0 wolffia rename d c
   [ "$(wolffia inspect -f '{{.State.Restarting}}' c)" = true ]
-  run -0 timeout 5 wolffia stop c
+  run -0 timeout 20 wolffia stop c
   is c exited
   wolffia start c
   waiting
-  run -0 timeout 5 wolffia restart c
+  run -0 timeout 20 wolffia restart c
   [ "$(restarts c)" -lt 4 ]
   waiting
-  run -0 timeout 5 wolffia rm -f c
+  run -0 timeout 20 wolffia rm -f c
   run -0 wolffia ps -aq
   assert_output_is ""
 }
