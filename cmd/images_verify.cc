@@ -5,6 +5,7 @@
 #include "cmd/image_selection.h"
 #include "cmd/image_view.h"
 #include "cmd/report.h"
+#include "cmd/store_confinement.h"
 #include "cmd/verbs.h"
 #include "engine/signature/kept_verdict.h"
 
@@ -54,6 +55,7 @@ Result<int> VerifyImagesVerb(const Command& command) {
   const OptionValues& options = command.options();
   Session session = TRY(OpenSession(command));
   const Policies policies = TRY(Policies::Load(command.context, options.String("signature-policy")));
+  ConfineVerification(command, session, policies);
   int code = 0;
   std::vector<Value> rows;
   for (const ImageRecord& record : TRY(SelectImages(command, session))) {
@@ -77,6 +79,7 @@ Result<int> VerifyImageVerb(const Command& command) {
   Session session = TRY(OpenSession(command, Registries::kSkip));
   const std::string flag = command.options().String("signature-policy");
   const Policies policies = TRY(Policies::Load(command.context, flag));
+  ConfineVerification(command, session, policies);
   const std::string& name = command.line.arguments[0];
   ImageRecord record = TRY(ImageStore(session.store).Resolve(name, {}));
   record.verdict = TRY_WITH(VerifyKept(session.store, policies, record), "image " + name);

@@ -16,6 +16,9 @@ enum class Network { kNone, kAny };
 // Before the first byte is read, while this program has one thread.
 void ConfineToStore(const Command& command, const Session& session, Network network);
 
+// For the signatures of images that are in the store. As for pulls, gpgv may be executed.
+void ConfineVerification(const Command& command, const Session& session, const Policies& policies);
+
 // For pulls. A credential helper is a program of the user's, which writes where it wants: where a
 // configuration names one, only listening is given up. Where a policy wants GPG signatures, gpgv is executed:
 // confined as this program is.

@@ -181,6 +181,14 @@ refused() {
   run -0 wolffia pull -q "$REGISTRY/good:1"
   run -0 wolffia inspect --format '{{range .SignaturePolicy}}{{range .Keys}}{{.}}{{end}}{{end}}' "$REGISTRY/good:1"
   assert_output_is "gpg $(gpg --with-colons --fingerprint good@test | awk -F: '$1 == "fpr" {print $10; exit}')"
+  # What looks at signatures in the store is confined, and gpgv with it.
+  mkdir "$WORLD/wrapped"
+  printf '#!/bin/sh\ngrep NoNewPrivs /proc/self/status >"%s"\nexec %s "$@"\n' "$STORE/seen" "$(command -v gpgv)" >"$WORLD/wrapped/gpgv"
+  chmod +x "$WORLD/wrapped/gpgv"
+  PATH="$WORLD/wrapped:$PATH" run -0 wolffia images --verify --noheading
+  assert_output_has signed
+  [ "$(cat "$STORE/seen")" = $'NoNewPrivs:\t1' ]
+  rm "$STORE/seen"
   wolffia rmi -fa >/dev/null
   port=$(free_port)
   python3 -m http.server -b 127.0.0.1 -d "$SIGS" "$port" >/dev/null 2>&1 3>&- &
