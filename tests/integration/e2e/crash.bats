@@ -19,8 +19,7 @@ teardown() { assert_clean; }
     [ -z "$victims" ] || kill -9 $victims 2>/dev/null || true
     wait $pid 2>/dev/null || true
   done
-  for round in $(seq 600); do [ -z "$(ours)" ] && break; sleep 0.1; done
-  [ -z "$(ours)" ] || fail "still running: $(ours)"
+  eventually says "" ours || fail "still running: $(ours)"
   run -0 wolffia run --rm busybox echo again
   assert_output_is again
   run -0 wolffia system check

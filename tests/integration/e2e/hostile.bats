@@ -22,9 +22,8 @@ monitor() { wolffia inspect -f '{{.State.ConmonPid}}' "$1"; }
     [ "$(wolffia inspect -f '{{.State.Status}}' c)" = running ]
     wolffia exec c true
     wolffia logs --tail 1 c | grep -q line
-    local i
-    for i in $(seq 600); do [ "$(ls "/proc/$pid/fd" | wc -l)" -le $((before + 1)) ] && break; sleep 0.05; done
-    [ "$(ls "/proc/$pid/fd" | wc -l)" -le $((before + 1)) ] || fail "descriptors: $before before; $(ls -l "/proc/$pid/fd")"
+    few() { [ "$(ls "/proc/$pid/fd" | wc -l)" -le $((before + 1)) ]; }
+    eventually few || fail "descriptors: $before before; $(ls -l "/proc/$pid/fd")"
     run -0 timeout 20 wolffia stop -t 0 c
     wolffia rm c
   done

@@ -57,8 +57,10 @@ make_layers() {
 # Our view without python in the image: the host's python in a namespace of the container, through /proc/PID/root.
 wolffia_tree() {
   wolffia run --name tree "$1" /bin/busybox sleep 1000 >/dev/null 2>&1 3>&- &
-  local pid i
-  for i in $(seq 600); do pid=$(wolffia inspect --format '{{.State.Pid}}' tree 2>/dev/null) && [ "${pid:-0}" != 0 ] && break; sleep 0.05; done
+  local pid
+  # Before its command is executed nobody may look at it.
+  runs() { pid=$(wolffia inspect --format '{{.State.Pid}}' tree 2>/dev/null) && readlink "/proc/$pid/ns/user" >/dev/null; }
+  eventually runs
   local code=0
   nsenter --user --preserve-credentials -t "$pid" python3 "$BATS_TEST_DIRNAME/tree-list.py" "/proc/$pid/root" || code=$?
   kill -9 "$pid"

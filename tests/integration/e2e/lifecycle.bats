@@ -312,9 +312,8 @@ code_of() { wolffia inspect -f '{{.State.ExitCode}}' "$1"; }
   [ ! -e "$BATS_TEST_TMPDIR/ran" ]
   wolffia start a
   [ "$(wolffia inspect -f '{{.State.Pid}}' a)" = "$pid" ]
+  eventually says "put before the start" wolffia logs a
   local i
-  for i in $(seq 600); do [ "$(wolffia logs a)" = "put before the start" ] && break; sleep 0.05; done
-  [ "$(wolffia logs a)" = "put before the start" ]
   [ -e "$BATS_TEST_TMPDIR/ran" ]
   wolffia rm -f -t 0 a
   for i in 1 2 3; do wolffia create --name i$i busybox sh -c 'echo ready; sleep 1000'; done
@@ -328,7 +327,7 @@ code_of() { wolffia inspect -f '{{.State.ExitCode}}' "$1"; }
   [ "$(state i1) $(state i2)" = "running exited" ]
   # A client that is attached before the command begins misses nothing.
   wolffia start -a i3 >"$BATS_TEST_TMPDIR/out" 3>&- &
-  for i in $(seq 600); do grep -q ready "$BATS_TEST_TMPDIR/out" && break; sleep 0.05; done
+  eventually grep -q ready "$BATS_TEST_TMPDIR/out"
   [ "$(cat "$BATS_TEST_TMPDIR/out")" = ready ]
   wolffia stop -t 0 i3
   wait $! || [ $? = 137 ]
@@ -346,9 +345,8 @@ code_of() { wolffia inspect -f '{{.State.ExitCode}}' "$1"; }
   sleep 0.5
   [ "$(count)" = "$before" ]
   run -0 wolffia unpause a
-  local i
-  for i in $(seq 600); do [ "$(count)" != "$before" ] && break; sleep 0.05; done
-  [ "$(count)" != "$before" ]
+  more() { [ "$(count)" != "$before" ]; }
+  eventually more
   # The shell that becomes `sleep` may be stopped before or after.
   run -0 wolffia top a state,args
   [[ "$output" == *$'\nT  '* ]] || fail "$output"
@@ -404,9 +402,7 @@ code_of() { wolffia inspect -f '{{.State.ExitCode}}' "$1"; }
   wolffia run -d --rm --name a busybox sh -c "$heeds"
   ready a
   wolffia stop a
-  local i
-  for i in $(seq 600); do [ -z "$(wolffia ps -aq)" ] && break; sleep 0.05; done
-  [ -z "$(wolffia ps -aq)" ]
+  eventually says "" wolffia ps -aq
   run -137 timeout 30 wolffia run --name limited --timeout 1 busybox sleep 1000
   # An init passes signals on that a shell as first process would not be given.
   wolffia run -d --init --name i busybox sh -c 'sleep 1000'

@@ -42,8 +42,7 @@ names() { wolffia ps --format '{{.Names}}' "$@" | tr '\n' ' '; }
 @test "ps: one whose monitor was killed is crashed, and a wiped runtime directory changes nothing" {
   wolffia run -d --name a busybox sleep 1000
   kill -9 "$(wolffia inspect -f '{{.State.ConmonPid}}' a)"
-  local i
-  for i in $(seq 600); do [ "$(names -a --filter status=crashed)" = "a " ] && break; sleep 0.1; done
+  eventually says "a " names -a --filter status=crashed
   run -0 wolffia inspect -f '{{.State.Status}} {{.State.Crashed}} {{.State.ExitCode}} {{.State.Pid}}' a
   assert_output_is "exited true 137 0"
   wolffia run -d --name b busybox sleep 1000
@@ -91,8 +90,8 @@ names() { wolffia ps --format '{{.Names}}' "$@" | tr '\n' ' '; }
 
 @test "top: processes as the container counts and names them" {
   wolffia run -d --name a busybox sh -c 'echo "www:x:33:33::/:" >>/etc/passwd; su -s /bin/sh www -c "sleep 1001"; :'
-  local i
-  for i in $(seq 600); do wolffia top a args | grep -q '^sleep 1001' && break; sleep 0.1; done
+  sleeps() { wolffia top a args | grep -q '^sleep 1001'; }
+  eventually sleeps
   run -0 wolffia top a pid,user,args
   [[ "$output" == "PID         USER        COMMAND"*"1           root        sh -c"*"www         sleep 1001"* ]] || fail "$output"
   run -0 wolffia top a

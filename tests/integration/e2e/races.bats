@@ -74,8 +74,7 @@ gone='no such container|no container with name or ID'
   wolffia create --name c -v "$BATS_TEST_TMPDIR:/host" busybox sh -c 'echo x >>/host/started; sleep 1000'
   at_once "start c" "start c" "start c" "restart -t 0 c" "start c" "start c" "start c" "init c"
   said "has already been created in runtime"
-  local i
-  for i in $(seq 600); do [ "$(wolffia inspect -f '{{.State.Status}}' c)" = running ] && break; sleep 0.05; done
+  eventually says running wolffia inspect -f '{{.State.Status}}' c
   [ "$(wolffia top c args | grep -c 'sleep 1000')" -le 2 ]
   [ "$(wolffia ps -q | wc -l)" = 1 ]
   [ "$(pgrep -U "$(id -u)" -f "wolffia-monitor.*$STORE" | wc -l)" -le 2 ]

@@ -183,23 +183,23 @@ teardown() { assert_clean; }
 @test "signals are forwarded, a killed CLI leaves the container, a killed monitor takes it along" {
   wolffia run --rm --name sig busybox sh -c 'trap "exit 42" TERM; echo ready; while :; do sleep 0.05; done' >"$WORLD/out" 3>&- &
   cli=$!
-  for i in $(seq 600); do grep -q ready "$WORLD/out" && break; sleep 0.05; done
+  eventually grep -q ready "$WORLD/out"
   kill -TERM $cli
   code=0; wait $cli || code=$?
   [ $code = 42 ]
 
   wolffia run --name orphan busybox sleep 1000 3>&- &
   cli=$!
-  for i in $(seq 600); do [ "$(wolffia inspect --format '{{.State.Pid}}' orphan 2>/dev/null)" -gt 0 ] && break; sleep 0.05; done
+  started() { [ "$(wolffia inspect --format '{{.State.Pid}}' orphan 2>/dev/null)" -gt 0 ]; }
+  eventually started
   kill -9 $cli
   wait $cli || true
   [ "$(wolffia ps --format '{{.Names}}')" = orphan ]
   pid=$(wolffia inspect --format '{{.State.Pid}}' orphan)
   monitor=$(awk '/^PPid/{print $2}' "/proc/$pid/status")
   kill -9 "$monitor"
-  for i in $(seq 600); do [ -d "/proc/$pid" ] || break; sleep 0.05; done
-  [ ! -d "/proc/$pid" ]
-  for i in $(seq 600); do [ -z "$(wolffia ps -q)" ] && break; sleep 0.05; done  # the guard lets go of the lock last
+  eventually test ! -d "/proc/$pid"
+  eventually says "" wolffia ps -q  # the guard lets go of the lock last
   run -0 wolffia ps -q
   assert_output_is ""
   wolffia rm orphan

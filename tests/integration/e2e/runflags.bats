@@ -126,8 +126,8 @@ another_guard() { local now; now=$(guard_of "$1"); [ -n "$now" ] && [ "$now" != 
 
 @test "health: unhealthy, healthy, on demand" {
   wolffia run -d --name h --health-cmd 'test -e /ok' --health-interval 200ms --health-retries 2 busybox sleep 100
-  local i
-  for i in $(seq 600); do [[ $(wolffia ps) == *"(unhealthy)"* ]] && break; sleep 0.1; done
+  unhealthy() { [[ $(wolffia ps) == *"(unhealthy)"* ]]; }
+  eventually unhealthy
   run -1 wolffia healthcheck run h
   assert_output_is unhealthy
   wolffia exec h touch /ok

@@ -56,6 +56,9 @@ eventually() {
   done
 }
 
+# says TEXT COMMAND...: what it prints is TEXT; for eventually.
+says() { [ "$("${@:2}" 2>/dev/null)" = "$1" ]; }
+
 fail() {
   echo "$*" >&2
   return 1

@@ -173,9 +173,7 @@ P
   [ "$(state base)" = running ]
   wolffia exec base true
   wolffia rm -f -t 0 v base
-  local i
-  for i in $(seq 600); do [ -z "$(ours)" ] && break; sleep 0.05; done
-  [ -z "$(ours)" ] || fail "still there: $(ps -o pid=,args= -p "$(ours | tr '\n' ',')0")"
+  eventually says "" ours || fail "still there: $(ps -o pid=,args= -p "$(ours | tr '\n' ',')0")"
   run -0 wolffia system check
   [ -z "$(ls -A "$XDG_RUNTIME_DIR/wolffia/monitors" "$XDG_RUNTIME_DIR/wolffia/exec" 2>/dev/null | grep -v :)" ]
 }

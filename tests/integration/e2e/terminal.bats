@@ -174,9 +174,7 @@ S
 @test "a slow reader of attach does not hold the container up" {
   wolffia run -d --name loud busybox sh -c 'sleep 0.5; yes | head -c 20000000; touch /tmp/wrote; sleep 1000'
   (wolffia attach loud 2>/dev/null 3>&- | sleep 3) &
-  local i
-  for i in $(seq 600); do wolffia exec loud test -e /tmp/wrote && break; sleep 0.1; done
-  wolffia exec loud test -e /tmp/wrote
+  eventually wolffia exec loud test -e /tmp/wrote
   wolffia rm -f -t 0 loud
   wait
 }

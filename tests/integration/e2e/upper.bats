@@ -328,7 +328,7 @@ J
       sleep "0.$((RANDOM % 5 + 1))"
       monitor=$(wolffia inspect --format '{{.State.MonitorPid}}' c)
       kill -9 "$monitor"
-      for _ in $(seq 600); do [ "$(wolffia ps -q | wc -l)" = 0 ] && break; sleep 0.05; done
+      eventually says "" wolffia ps -q
       [ "$(wolffia ps -a --format '{{.Status}}')" = Crashed ] || fail "$(wolffia ps -a)"
     done
     job <<'J'
